@@ -1,0 +1,38 @@
+// swift-tools-version: 6.0
+//
+// Two builds from one source. Ordinary, for tests and sanitizers:
+//     swift test --scratch-path .build-tests
+// Embedded, what ships (libc is all it needs; see tools/build-library.sh):
+//     CACHECORE_EMBEDDED=1 swift build -c release --scratch-path .build-embedded
+
+import PackageDescription
+
+let isEmbedded = Context.environment["CACHECORE_EMBEDDED"] == "1"
+
+let engineSettings: [SwiftSetting] =
+  isEmbedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : []
+
+let librarySettings: [LinkerSetting] =
+  [
+    .unsafeFlags([
+      "-Xlinker", "--version-script=\(Context.packageDirectory)/cachecore.map",
+      "-Xlinker", "-soname=libcachecore.so.1",
+      "-Xlinker", "-z", "-Xlinker", "nodelete",
+    ])
+  ] + (isEmbedded ? [.unsafeFlags(["-enable-experimental-feature", "Embedded"])] : [])
+
+let package = Package(
+  name: "cachecore",
+  products: [.library(name: "cachecore", type: .dynamic, targets: ["CacheCoreABI"])],
+  targets: [
+    .target(name: "CPlatform"),
+    .systemLibrary(name: "CCacheCore", path: "include"),
+    .target(name: "CacheCore", dependencies: ["CPlatform"], swiftSettings: engineSettings),
+    .target(
+      name: "CacheCoreABI", dependencies: ["CacheCore", "CCacheCore"],
+      swiftSettings: engineSettings, linkerSettings: librarySettings),
+    .testTarget(
+      name: "CacheCoreTests", dependencies: ["CacheCore", "CPlatform"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,193 @@
+/*
+ * CPlatform.h - what the engine needs from Linux and cannot say in Swift.
+ *
+ * Header-only, so that every call is inlined into the engine.  No policy lives
+ * here: each function is one system call, one instruction, or one loop that
+ * the Swift optimiser must not look into.
+ */
+#ifndef CPLATFORM_H
+#define CPLATFORM_H
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PLATFORM_INLINE static inline __attribute__((always_inline, unused))
+
+/* ---- Address space and memory ------------------------------------------- */
+
+/* Address space without memory behind it; NULL when there is none. */
+PLATFORM_INLINE void *platform_reserve(size_t bytes) {
+  void *address = mmap(NULL, bytes, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return address == MAP_FAILED ? NULL : address;
+}
+
+PLATFORM_INLINE void platform_unreserve(void *address, size_t bytes) {
+  munmap(address, bytes);
+}
+
+/* Makes reserved pages usable.  0, or -1 when the system refuses. */
+PLATFORM_INLINE int platform_commit(void *address, size_t bytes) {
+  return mprotect(address, bytes, PROT_READ | PROT_WRITE);
+}
+
+/* Gives the memory back and keeps the pages usable: they read as zero. */
+PLATFORM_INLINE int platform_discard(void *address, size_t bytes) {
+  return madvise(address, bytes, MADV_DONTNEED);
+}
+
+PLATFORM_INLINE uint64_t platform_physical_bytes(void) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
+PLATFORM_INLINE uint32_t platform_core_count(void) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores > 0 ? (uint32_t)cores : 1;
+}
+
+PLATFORM_INLINE void platform_prefetch(const void *address) {
+  __builtin_prefetch(address, 0, 3);
+}
+
+/* ---- Copies that may race ----------------------------------------------- */
+
+/*
+ * The one place where bytes are read that another thread may be writing.  A
+ * reader copies first and checks afterwards that the entry was still in place
+ * (Shard+Lookup.swift); what it copied in the other case is thrown away.  The
+ * writer's side is here too.  Neither is visible to ThreadSanitizer, by
+ * intent: everything that decides whether the copy is used is an atomic.
+ */
+__attribute__((no_sanitize("thread")))
+PLATFORM_INLINE void platform_copy(void *to, const void *from, size_t size) {
+  __builtin_memcpy(to, from, size);
+}
+
+__attribute__((no_sanitize("thread")))
+PLATFORM_INLINE bool platform_equal(const void *a, const void *b, size_t size) {
+  return __builtin_memcmp(a, b, size) == 0;
+}
+
+/* A 64-bit load from any address. */
+PLATFORM_INLINE uint64_t platform_load64(const void *address) {
+  uint64_t word;
+  __builtin_memcpy(&word, address, sizeof word);
+  return word;
+}
+
+PLATFORM_INLINE uint32_t platform_load32(const void *address) {
+  uint32_t word;
+  __builtin_memcpy(&word, address, sizeof word);
+  return word;
+}
+
+/* ---- Time --------------------------------------------------------------- */
+
+PLATFORM_INLINE uint64_t platform_clock_ns(clockid_t clock) {
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Nanoseconds of the monotonic clock, exact. */
+PLATFORM_INLINE uint64_t platform_now_ns(void) {
+  return platform_clock_ns(CLOCK_MONOTONIC);
+}
+
+/* The same clock as of the kernel's last tick: a quarter of the cost. */
+PLATFORM_INLINE uint64_t platform_coarse_now_ns(void) {
+  return platform_clock_ns(CLOCK_MONOTONIC_COARSE);
+}
+
+PLATFORM_INLINE int64_t platform_wall_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- Threads ------------------------------------------------------------ */
+
+/* A number that no two running threads share. */
+PLATFORM_INLINE uint64_t platform_thread_number(void) {
+  return (uint64_t)(uintptr_t)__builtin_thread_pointer();
+}
+
+PLATFORM_INLINE void platform_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+PLATFORM_INLINE void platform_yield(void) { sched_yield(); }
+
+/* Sleeps while *word is `expected`, until woken or timeout_ns has passed
+ * (UINT64_MAX: no limit).  May return early; the caller looks again. */
+PLATFORM_INLINE void platform_futex_wait(const void *word, uint32_t expected,
+                                         uint64_t timeout_ns) {
+  struct timespec t, *limit = NULL;
+  if (timeout_ns != UINT64_MAX) {
+    t.tv_sec = (time_t)(timeout_ns / 1000000000u);
+    t.tv_nsec = (long)(timeout_ns % 1000000000u);
+    limit = &t;
+  }
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, limit, NULL, 0);
+}
+
+PLATFORM_INLINE void platform_futex_wake(const void *word, int count) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/* Starts a joinable thread with all signals blocked.  0, or an error code. */
+PLATFORM_INLINE int platform_thread_start(uint64_t *thread_out,
+                                          void *(*main)(void *),
+                                          void *context) {
+  sigset_t all, before;
+  pthread_t thread;
+  int error;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  error = pthread_create(&thread, NULL, main, context);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (error == 0) *thread_out = (uint64_t)thread;
+  return error;
+}
+
+PLATFORM_INLINE void platform_thread_join(uint64_t thread) {
+  pthread_join((pthread_t)thread, NULL);
+}
+
+PLATFORM_INLINE int platform_at_fork(void (*prepare)(void),
+                                     void (*parent)(void),
+                                     void (*child)(void)) {
+  return pthread_atfork(prepare, parent, child);
+}
+
+/* ---- Chance ------------------------------------------------------------- */
+
+/* 64 random bits; from the clock and the address space if the system has no
+ * better ones to give. */
+PLATFORM_INLINE uint64_t platform_entropy(void) {
+  uint64_t word = 0;
+  if (getrandom(&word, sizeof word, GRND_NONBLOCK) != (ssize_t)sizeof word)
+    word = platform_now_ns() * 0x9E3779B97F4A7C15u ^ (uint64_t)(uintptr_t)&word;
+  return word;
+}
+
+#endif /* CPLATFORM_H */

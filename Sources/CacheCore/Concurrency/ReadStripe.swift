@@ -1,0 +1,88 @@
+import CPlatform
+import Synchronization
+
+/// What readers leave behind: how often they hit and missed, and which entries
+/// they used last.
+///
+/// A reader takes no lock, so it cannot move the entry it found to the front of
+/// the recency list. It notes the entry in a ring instead, and whoever next
+/// holds the shard's lock moves the noted entries in order ("draining"). Each
+/// shard has a few stripes and a thread always uses the same one, so that
+/// readers on different cores write different cache lines.
+///
+///     0   hits        u64   also the ring's write position, modulo its size
+///     8   misses      u64
+///    16   drained     u64   hits already applied to the recency list
+///    24   hitsBase    u64   value of `hits` at the last reset of statistics
+///    32   missesBase  u64
+///    64   ring        32 notes of u64: hash of the key, reference to the entry
+///
+/// With one thread nothing is ever lost: the reader that fills the ring drains
+/// it. With several a note may be overwritten while another thread holds the
+/// lock; that costs the order of use of one entry, nothing else. A note may be
+/// stale by the time it is applied, so the drain looks the entry up by its hash
+/// and applies the note only if the index still refers to it.
+package struct ReadStripe {
+  package static let ringCount: UInt64 = 32
+  package static let size = 64 + 8 * Int(ringCount)
+
+  private let base: UnsafeMutableRawPointer
+
+  @inline(__always)
+  package init(_ base: UnsafeMutableRawPointer) { self.base = base }
+
+  /// The stripe for the calling thread among `count` (a power of two).
+  ///
+  /// The thread pointer's low bits are its alignment and its middle bits follow
+  /// the spacing of thread stacks; the multiplication spreads them.
+  @inline(__always)
+  package static func indexForThisThread(count: UInt32) -> Int {
+    let spread = (platform_thread_number() >> 6) &* 0x9E37_79B9_7F4A_7C15
+    return Int((spread >> 32) & UInt64(count &- 1))
+  }
+
+  private var hitsWord: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(0) }
+  private var missesWord: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(8) }
+  private var drainedWord: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(16) }
+  private var hitsBase: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(24) }
+  private var missesBase: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(32) }
+
+  /// Counts a hit and notes its entry. True when the ring is full and the
+  /// caller had better drain it.
+  @inline(__always)
+  package func noteHit(hash: UInt32, ref: Ref) -> Bool {
+    let position = hitsWord.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
+    let slot = 64 + 8 * Int(position & (ReadStripe.ringCount - 1))
+    base.atomic64(slot).relaxed = UInt64(hash) << 32 | UInt64(ref)
+    return position &+ 1 &- drainedWord.relaxed >= ReadStripe.ringCount
+  }
+
+  @inline(__always)
+  package func noteMiss() { missesWord.bump() }
+
+  @inline(__always)
+  package var hasNotes: Bool { hitsWord.relaxed != drainedWord.relaxed }
+
+  /// Hands each note that is still in the ring to `apply`, oldest first. The
+  /// caller holds the shard's lock.
+  @inline(__always)
+  package func drain(_ apply: (_ hash: UInt32, _ ref: Ref) -> Void) {
+    let end = hitsWord.relaxed
+    var position = drainedWord.relaxed
+    if end &- position > ReadStripe.ringCount { position = end &- ReadStripe.ringCount }
+    while position != end {
+      let note = base.atomic64(64 + 8 * Int(position & (ReadStripe.ringCount - 1))).relaxed
+      apply(UInt32(truncatingIfNeeded: note >> 32), Ref(truncatingIfNeeded: note))
+      position &+= 1
+    }
+    drainedWord.relaxed = end
+  }
+
+  package var hits: UInt64 { hitsWord.relaxed &- hitsBase.relaxed }
+  package var misses: UInt64 { missesWord.relaxed &- missesBase.relaxed }
+
+  package func resetStatistics() {
+    hitsBase.relaxed = hitsWord.relaxed
+    missesBase.relaxed = missesWord.relaxed
+  }
+}

@@ -1,0 +1,417 @@
+import CPlatform
+import Synchronization
+
+/// From the hash of a key to the entry: a hash table of cache-line buckets that
+/// grows one bucket at a time.
+///
+/// **Growth** is linear hashing (Litwin, "Linear Hashing: a New Tool for File
+/// and Table Addressing", VLDB 1980): with every few entries one bucket, the
+/// next in turn, is split in two, so there is never a pause to rehash. The hash
+/// chooses a group of `baseBuckets` by its value and a bucket within the group
+/// by its low bits; a split looks at one bit more. A shard that is bounded by
+/// entries begins with a number of buckets that doubles to just what it needs
+/// when full, where all buckets are equally loaded.
+///
+/// **Readers** take no lock. They read the table's size, the bucket's version,
+/// then slots, entry and bytes, and then the version again: if it is the same,
+/// what they read was in place. Writers keep to this order of stores:
+///
+///   - a slot is filled reference first, tag last;
+///   - when an entry leaves (removed, replaced, moved), the slot changes, then
+///     the version, and only then is the entry's memory used again;
+///   - when a slot moves (split, chain shortened), it is filled at its new place
+///     and the version changes before it is cleared at the old one, so that a
+///     reader who saw it at neither place finds the version changed. A split
+///     also publishes the new size first; a reader who finds nothing looks at
+///     the size again.
+///
+/// Versions of all buckets come from one counter of the shard, so a bucket that
+/// is given up and taken again does not repeat one.
+package struct Index {
+  package struct State {
+    package var buckets: Span.State
+    package var overflow: Span.State
+    /// Overflow buckets ever used.
+    package var overflowTop: UInt32
+    /// The first of those free again, plus one, linked by `next`.
+    package var overflowFree: UInt32
+    /// Where bucket versions come from; even.
+    package var versions: UInt32
+    package var reserved: UInt32
+  }
+
+  /// Entries a bucket has on average before the table grows.
+  package static let load: UInt64 = 8
+  /// A chain longer than this is one that a reader has strayed from.
+  private static let chainMax = 64
+
+  private let state: UnsafeMutablePointer<State>
+  /// Number of buckets (high half) and mask of the last full doubling.
+  package let table: UnsafeMutablePointer<Atomic<UInt64>>
+  private let buckets: UnsafeMutableRawPointer
+  private let overflow: UnsafeMutableRawPointer
+  private let baseBuckets: UInt32
+  private let bucketsSpan: Span
+  private let overflowSpan: Span
+
+  package init(
+    state: UnsafeMutablePointer<State>, table: UnsafeMutablePointer<Atomic<UInt64>>,
+    buckets: UnsafeMutableRawPointer, overflow: UnsafeMutableRawPointer, baseBuckets: UInt32,
+    bucketsSpan: Span, overflowSpan: Span
+  ) {
+    self.state = state
+    self.table = table
+    self.buckets = buckets
+    self.overflow = overflow
+    self.baseBuckets = baseBuckets
+    self.bucketsSpan = bucketsSpan
+    self.overflowSpan = overflowSpan
+  }
+
+  /// Makes a zero-filled state into that of an empty index.
+  package func initialize() -> Span.Growth {
+    let growth = bucketsSpan.cover(UInt64(baseBuckets) * UInt64(Bucket.size))
+    if growth == .done { publish(count: baseBuckets, mask: 0) }
+    return growth
+  }
+
+  // MARK: Finding
+
+  /// The size of the table, to be read once per look-up.
+  @inline(__always)
+  package var tableNow: UInt64 { table.pointee.load(ordering: .acquiring) }
+
+  @inline(__always)
+  package func bucket(for hash: UInt32, in table: UInt64) -> Bucket {
+    let count = UInt32(truncatingIfNeeded: table >> 32)
+    let mask = UInt32(truncatingIfNeeded: table)
+    let group = group(of: hash)
+    // baseBuckets times a doubling stays below the number of buckets, which is
+    // below 2^32.
+    var number = group &+ baseBuckets &* (hash & (mask &* 2 &+ 1))
+    if number >= count { number = group &+ baseBuckets &* (hash & mask) }
+    return Bucket(buckets + Int(number) &* Bucket.size)
+  }
+
+  /// A fair share of the base buckets, by the value of the hash.
+  @inline(__always)
+  private func group(of hash: UInt32) -> UInt32 {
+    UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(baseBuckets)) >> 32)
+  }
+
+  /// A slot of a bucket, where a reference was found.
+  package struct Slot {
+    package let bucket: Bucket
+    package let number: Int
+    package let ref: Ref
+  }
+
+  /// The first slot in the bucket's chain with this tag whose reference is
+  /// accepted.
+  @inline(__always)
+  package func find(
+    in first: Bucket, tag: UInt8, where isWanted: (Ref) -> Bool
+  ) -> Slot? {
+    var bucket = first
+    var length = 0
+    while true {
+      var matches = bucket.slots(tagged: tag)
+      while let slot = matches.next() {
+        let ref = bucket.ref(slot).pointee.load(ordering: .acquiring)
+        if ref != 0, isWanted(ref) { return Slot(bucket: bucket, number: slot, ref: ref) }
+      }
+      let next = bucket.next.pointee.load(ordering: .acquiring)
+      length += 1
+      if next == 0 || length > Index.chainMax { return nil }
+      bucket = overflowBucket(next)
+    }
+  }
+
+  /// Whether the bucket for `hash` refers to `ref`; the slot. For the holder of
+  /// the lock.
+  @inline(__always)
+  package func find(hash: UInt32, ref: Ref) -> Slot? {
+    var bucket = bucket(for: hash, in: table.relaxed)
+    while true {
+      for slot in 0..<Bucket.slotCount where bucket.ref(slot).relaxed == ref {
+        return Slot(bucket: bucket, number: slot, ref: ref)
+      }
+      let next = bucket.next.relaxed
+      if next == 0 { return nil }
+      bucket = overflowBucket(next)
+    }
+  }
+
+  @inline(__always)
+  private func overflowBucket(_ next: UInt32) -> Bucket {
+    Bucket(overflow + Int(next &- 1) &* Bucket.size)
+  }
+
+  // MARK: Changing (for the holder of the lock)
+
+  /// Gives the bucket a version it never had. What was referred to from it may
+  /// be used for something else after this.
+  @inline(__always)
+  package func renew(_ first: Bucket) {
+    state.pointee.versions &+= 2
+    first.version.pointee.store(state.pointee.versions, ordering: .releasing)
+    // Orders the new version before whatever is written to the old memory;
+    // pairs with the reader's fence before it reads the version again.
+    atomicMemoryFence(ordering: .releasing)
+  }
+
+  /// Adds a reference. Fails only if an overflow bucket is needed and there is
+  /// no memory for it.
+  package func insert(hash: UInt32, tag: UInt8, ref: Ref) -> Span.Growth {
+    add(to: bucket(for: hash, in: table.relaxed), tag: tag, ref: ref)
+  }
+
+  private func add(to first: Bucket, tag: UInt8, ref: Ref) -> Span.Growth {
+    var bucket = first
+    while true {
+      if let slot = bucket.freeSlot {
+        bucket.fill(slot, tag: tag, ref: ref)
+        return .done
+      }
+      let next = bucket.next.relaxed
+      if next == 0 { break }
+      bucket = overflowBucket(next)
+    }
+    var added: UInt32 = 0
+    let growth = takeOverflow(&added)
+    if growth != .done { return growth }
+    overflowBucket(added).fill(0, tag: tag, ref: ref)
+    bucket.next.pointee.store(added, ordering: .releasing)
+    return .done
+  }
+
+  /// Points a slot to another entry for the same key.
+  @inline(__always)
+  package func replace(_ slot: Slot, hash: UInt32, by ref: Ref) {
+    slot.bucket.ref(slot.number).pointee.store(ref, ordering: .releasing)
+    renew(bucket(for: hash, in: table.relaxed))
+  }
+
+  package func remove(_ slot: Slot, hash: UInt32) {
+    let first = bucket(for: hash, in: table.relaxed)
+    slot.bucket.clear(slot.number)
+    if slot.bucket.base != first.base, slot.bucket.isEmpty { unchain(slot.bucket, from: first) }
+    renew(first)
+  }
+
+  /// Takes an empty overflow bucket out of its chain.
+  private func unchain(_ empty: Bucket, from first: Bucket) {
+    var previous = first
+    while true {
+      let next = previous.next.relaxed
+      let bucket = overflowBucket(next)
+      if bucket.base == empty.base {
+        previous.next.relaxed = bucket.next.relaxed
+        // Readers may still stand in it: they must find the version changed
+        // before they can be led astray.
+        renew(first)
+        bucket.next.relaxed = state.pointee.overflowFree
+        state.pointee.overflowFree = next
+        return
+      }
+      previous = bucket
+    }
+  }
+
+  private func takeOverflow(_ taken: inout UInt32) -> Span.Growth {
+    if state.pointee.overflowFree != 0 {
+      taken = state.pointee.overflowFree
+      state.pointee.overflowFree = overflowBucket(taken).next.relaxed
+      overflowBucket(taken).next.relaxed = 0
+      return .done
+    }
+    let count = state.pointee.overflowTop + 1
+    let growth = overflowSpan.cover(UInt64(count) * UInt64(Bucket.size))
+    if growth == .done {
+      state.pointee.overflowTop = count
+      overflowBucket(count).next.relaxed = 0
+      taken = count
+    }
+    return growth
+  }
+
+  // MARK: Growing
+
+  package var bucketCount: UInt32 { UInt32(truncatingIfNeeded: table.relaxed >> 32) }
+
+  /// Whether `entries` are more than the table is meant for.
+  @inline(__always)
+  package func isCrowded(entries: UInt64) -> Bool {
+    entries > UInt64(bucketCount) &* Index.load
+  }
+
+  private func publish(count: UInt32, mask: UInt32) {
+    table.pointee.store(UInt64(count) << 32 | UInt64(mask), ordering: .releasing)
+  }
+
+  /// Splits the next bucket in turn. `hashOf` tells an entry's hash anew.
+  package func grow(hashOf: (Ref) -> UInt32) -> Span.Growth {
+    let count = bucketCount
+    var mask = UInt32(truncatingIfNeeded: table.relaxed)
+    // All buckets of this doubling are split: begin the next.
+    if count == baseBuckets &* (mask + 1) &* 2 { mask = mask * 2 + 1 }
+    guard UInt64(count) + 1 < UInt64(UInt32.max) / 2 else { return .overBudget }
+    let growth = bucketsSpan.cover(UInt64(count + 1) * UInt64(Bucket.size))
+    if growth != .done { return growth }
+    let bit = mask + 1
+    let old = Bucket(buckets + Int(count - baseBuckets * bit) * Bucket.size)
+    let new = Bucket(buckets + Int(count) * Bucket.size)
+    new.version.relaxed = state.pointee.versions
+    var failure = Span.Growth.done
+    forEachSlot(in: old) { bucket, slot in
+      let ref = bucket.ref(slot).relaxed
+      guard failure == .done, hashOf(ref) & bit != 0 else { return }
+      failure = add(to: new, tag: bucket.tag(slot).relaxed, ref: ref)
+    }
+    if failure != .done {
+      abandon(new)
+      return failure
+    }
+    publish(count: count + 1, mask: mask)
+    renew(old)
+    forEachSlot(in: old) { bucket, slot in
+      if hashOf(bucket.ref(slot).relaxed) & bit != 0 { bucket.clear(slot) }
+    }
+    shorten(old)
+    return .done
+  }
+
+  @inline(__always)
+  private func forEachSlot(in first: Bucket, _ body: (Bucket, Int) -> Void) {
+    var bucket = first
+    while true {
+      for slot in 0..<Bucket.slotCount where bucket.tag(slot).relaxed != 0 { body(bucket, slot) }
+      let next = bucket.next.relaxed
+      if next == 0 { return }
+      bucket = overflowBucket(next)
+    }
+  }
+
+  /// Empties a chain that no reader knows of yet.
+  private func abandon(_ first: Bucket) {
+    for slot in 0..<Bucket.slotCount { first.clear(slot) }
+    var next = first.next.relaxed
+    first.next.relaxed = 0
+    while next != 0 {
+      let bucket = overflowBucket(next)
+      let following = bucket.next.relaxed
+      for slot in 0..<Bucket.slotCount { bucket.clear(slot) }
+      bucket.next.relaxed = state.pointee.overflowFree
+      state.pointee.overflowFree = next
+      next = following
+    }
+  }
+
+  /// Moves slots from the end of a chain into free ones before it, and gives
+  /// back the overflow buckets that are empty then.
+  private func shorten(_ first: Bucket) {
+    while first.next.relaxed != 0 {
+      var last = first
+      while last.next.relaxed != 0 { last = overflowBucket(last.next.relaxed) }
+      for slot in 0..<Bucket.slotCount where last.tag(slot).relaxed != 0 {
+        var bucket = first
+        while bucket.base != last.base, bucket.freeSlot == nil {
+          bucket = overflowBucket(bucket.next.relaxed)
+        }
+        if bucket.base == last.base { return }
+        bucket.fill(bucket.freeSlot!, tag: last.tag(slot).relaxed, ref: last.ref(slot).relaxed)
+        renew(first)
+        last.clear(slot)
+      }
+      unchain(last, from: first)
+    }
+  }
+
+  // MARK: Starting over
+
+  /// Makes an index that holds nothing as small as it was at the start. Its
+  /// memory is returned by `trim`.
+  package func reset() {
+    if bucketCount == baseBuckets { return }
+    publish(count: baseBuckets, mask: 0)
+    // A reader in the middle of a chain ends in a bucket of zeros and finds the
+    // size of the table changed.
+    for number in 0..<Int(baseBuckets) {
+      let bucket = Bucket(buckets + number * Bucket.size)
+      bucket.next.relaxed = 0
+      renew(bucket)
+    }
+    state.pointee.overflowTop = 0
+    state.pointee.overflowFree = 0
+  }
+
+  /// Returns the memory of buckets that are not in use, one step at a time.
+  package func trim() -> Discard {
+    let used = UInt64(bucketCount) * UInt64(Bucket.size)
+    let result = bucketsSpan.shrink(to: used, inOneStep: true)
+    if result != .done { return result }
+    let overflow = UInt64(state.pointee.overflowTop) * UInt64(Bucket.size)
+    return overflowSpan.shrink(to: overflow, inOneStep: true)
+  }
+
+  // MARK: Walking in an order that growth does not disturb
+
+  /// A position in the walk: the group, then the bits of the hash within it in
+  /// the order in which splits look at them. Entries keep their position for
+  /// life; a bucket covers a stretch of positions, and each half of a split
+  /// bucket covers half of it.
+  package func position(of hash: UInt32) -> UInt64 {
+    UInt64(group(of: hash)) << 32 | UInt64(reversed(hash))
+  }
+
+  /// The bucket at a position and the position after its stretch; nil beyond
+  /// the last.
+  package func bucket(at position: UInt64) -> (bucket: Bucket, end: UInt64)? {
+    guard position >> 32 < UInt64(baseBuckets) else { return nil }
+    let group = UInt32(truncatingIfNeeded: position >> 32)
+    let low = reversed(UInt32(truncatingIfNeeded: position))
+    let table = self.table.relaxed
+    let mask = UInt32(truncatingIfNeeded: table)
+    let unsplit = group + baseBuckets * (low & mask)
+    let sibling = unsplit + baseBuckets * (mask + 1)
+    let isSplit = sibling < UInt32(truncatingIfNeeded: table >> 32)
+    let number = isSplit && low & (mask + 1) != 0 ? sibling : unsplit
+    let bits = mask.nonzeroBitCount + (isSplit ? 1 : 0)
+    let width = UInt64(1) << UInt64(32 - bits)
+    let start = position & ~(width - 1)
+    return (Bucket(buckets + Int(number) * Bucket.size), start + width)
+  }
+
+  /// Calls `body` with each reference in a bucket's chain.
+  package func forEachRef(in bucket: Bucket, _ body: (Ref) -> Void) {
+    forEachSlot(in: bucket) { bucket, slot in body(bucket.ref(slot).relaxed) }
+  }
+
+  @inline(__always)
+  private func reversed(_ word: UInt32) -> UInt32 {
+    var w = word
+    w = (w >> 1 & 0x5555_5555) | (w & 0x5555_5555) << 1
+    w = (w >> 2 & 0x3333_3333) | (w & 0x3333_3333) << 2
+    w = (w >> 4 & 0x0F0F_0F0F) | (w & 0x0F0F_0F0F) << 4
+    return w.byteSwapped
+  }
+
+  // MARK: Invariants
+
+  /// Checks that every reference is in the bucket where it is looked for. The
+  /// number of references.
+  package func checkInvariants(hashOf: (Ref) -> UInt64) -> Int {
+    var total = 0
+    for number in 0..<Int(bucketCount) {
+      let bucket = Bucket(buckets + number * Bucket.size)
+      precondition(bucket.version.relaxed & 1 == 0)
+      forEachSlot(in: bucket) { place, slot in
+        let parts = HashParts(hashOf(place.ref(slot).relaxed))
+        precondition(place.tag(slot).relaxed == parts.tag, "a slot's tag")
+        precondition(self.bucket(for: parts.forIndex, in: table.relaxed).base == bucket.base)
+        total += 1
+      }
+    }
+    return total
+  }
+}

@@ -1,0 +1,48 @@
+import Synchronization
+
+/// What the cache may still take: entries and pages of memory, over all shards.
+///
+/// The bounds are the cache's, not a shard's share of them, so that a busy
+/// shard can use what an idle one does not, and nothing is forgotten before the
+/// cache as a whole is full. Each counter is one word; it changes only when the
+/// cache grows or shrinks, never when an entry takes another's place.
+package struct Budget {
+  private let used: UnsafeMutablePointer<Atomic<UInt64>>
+  private let limit: UnsafeMutablePointer<Atomic<UInt64>>
+
+  package init(
+    used: UnsafeMutablePointer<Atomic<UInt64>>, limit: UnsafeMutablePointer<Atomic<UInt64>>
+  ) {
+    self.used = used
+    self.limit = limit
+  }
+
+  /// Takes all of `amount` or nothing.
+  @inline(__always)
+  package func take(_ amount: UInt64) -> Bool {
+    let before = used.pointee.wrappingAdd(amount, ordering: .relaxed).oldValue
+    if before &+ amount <= limit.relaxed { return true }
+    used.pointee.wrappingSubtract(amount, ordering: .relaxed)
+    return false
+  }
+
+  @inline(__always)
+  package func give(_ amount: UInt64) {
+    used.pointee.wrappingSubtract(amount, ordering: .relaxed)
+  }
+
+  package var inUse: UInt64 { used.relaxed }
+  package var isExceeded: Bool { used.relaxed > limit.relaxed }
+  package var free: UInt64 {
+    let (used, limit) = (used.relaxed, limit.relaxed)
+    return limit > used ? limit - used : 0
+  }
+}
+
+extension Region {
+  /// Pages of memory, of `Geometry.page` bytes.
+  @inline(__always)
+  package var pageBudget: Budget { Budget(used: pagesUsed, limit: pagesLimit) }
+  @inline(__always)
+  package var entryBudget: Budget { Budget(used: entriesUsed, limit: entriesLimit) }
+}

@@ -1,0 +1,124 @@
+import CPlatform
+
+// Expiry is in two steps. When a page's time has come its entries are looked
+// at, those whose time is up are marked and counted, and the page is filed again
+// under the next deadline: that is what `count` and the backlog are told from.
+// Marked entries are then removed, page by page. Readers need neither step: they
+// compare deadlines themselves.
+
+extension Shard {
+  /// Has the page of a new entry, or one with a new deadline, looked at in time.
+  @inline(__always)
+  package func schedule(_ ref: Ref, end: UInt64) {
+    if end != Clock.never { wheel.file(PageTable.page(of: ref), at: end) }
+  }
+
+  /// Marks what has expired in up to `pageLimit` pages. False if there may be
+  /// more.
+  @discardableResult
+  package func markExpired(at now: UInt64, pageLimit: Int = Int.max) -> Bool {
+    let wheel = wheel
+    if !wheel.mayBeDue(by: now) { return true }
+    for _ in 0..<pageLimit {
+      guard let page = wheel.nextDuePage(by: now) else { return true }
+      mark(page, at: now)
+    }
+    return false
+  }
+
+  private func mark(_ page: PageTable.Index, at now: UInt64) {
+    var (expired, next) = (UInt16(0), Clock.never)
+    forEachEntry(in: page) { ref, entry in
+      if entry.hasFlag(Entry.Flag.expired) { return }
+      let (use, term) = (entry.useNow, entry.termNow)
+      if isExpired(use, term, at: now) {
+        entry.setFlag(Entry.Flag.expired)
+        expired += 1
+      } else {
+        next = min(next, end(use, term))
+      }
+    }
+    if expired > 0 { wheel.addExpired(expired, in: page) }
+    if next != Clock.never { wheel.file(page, at: next) }
+  }
+
+  /// Removes up to `limit` marked entries of one page; how many.
+  package func removeExpiredInOnePage(limit: UInt64) -> UInt64 {
+    guard let page = wheel.firstDue else { return 0 }
+    // 103 of the smallest blocks begin in a page at most.
+    return withUnsafeTemporaryAllocation(of: Ref.self, capacity: 128) { refs in
+      var count = 0
+      forEachEntry(in: page) { ref, entry in
+        if UInt64(count) < limit, entry.hasFlag(Entry.Flag.expired) {
+          refs[count] = ref
+          count += 1
+        }
+      }
+      // Every entry's bucket is a cache miss of its own: ask for all at once.
+      let index = index
+      for i in 0..<count {
+        platform_prefetch(
+          index.bucket(for: hash(of: refs[i]).forIndex, in: index.table.relaxed).base)
+      }
+      for i in 0..<count { remove(refs[i]) }
+      counters.pointee.expirations += UInt64(count)
+      return UInt64(count)
+    }
+  }
+
+  /// Marks and removes up to `limit` expired entries, a bounded amount of work
+  /// at a time, until `mayGoOn` says no. How many; false in `isDone` if there
+  /// may be more.
+  package func removeExpired(
+    at now: UInt64, limit: UInt64, mayGoOn: () -> Bool
+  ) -> (removed: UInt64, isDone: Bool) {
+    var removed: UInt64 = 0
+    while removed < limit {
+      if wheel.firstDue == nil, markExpired(at: now, pageLimit: 1), wheel.firstDue == nil {
+        return (removed, true)
+      }
+      removed += removeExpiredInOnePage(limit: limit - removed)
+      if !mayGoOn() { return (removed, false) }
+    }
+    return (removed, wheel.firstDue == nil && !wheel.mayBeDue(by: now))
+  }
+
+  /// Live entries. Marks what is due first.
+  package func liveCount(at now: UInt64) -> UInt64 {
+    counters.pointee.entries - wheel.state.pointee.expiredCount
+  }
+
+  /// Calls `body` for each entry that begins in the page and is in use.
+  @inline(__always)
+  package func forEachEntry(in page: PageTable.Index, _ body: (Ref, Entry) -> Void) {
+    let top = arena.state.pointee.top
+    var ref = pages.firstBlock(in: page)
+    while ref != 0, ref < top, PageTable.page(of: ref) == page {
+      let entry = entry(ref)
+      if !entry.hasFlag(Entry.Flag.hole), !entry.isDead { body(ref, entry) }
+      ref += entry.units
+    }
+  }
+
+  /// Gives unused memory back to the system, one step at a time.
+  package func trim() -> Discard {
+    if counters.pointee.entries == 0, arena.state.pointee.usedUnits == 0 {
+      wheel.reset()
+      index.reset()
+    }
+    let result = index.trim()
+    return result == .done ? arena.trim() : result
+  }
+
+  // MARK: Pace
+
+  /// Lifetimes stored, for the pace of an automatic sweeper: the average of
+  /// about the last sixteen.
+  @inline(__always)
+  package func noteLifetime(until deadline: UInt64, from now: UInt64) {
+    guard deadline != Clock.never, deadline > now else { return }
+    let typical = counters.pointee.typicalTtlMs
+    counters.pointee.typicalTtlMs =
+      typical == 0 ? deadline - now : typical - typical / 16 + (deadline - now) / 16
+  }
+}

@@ -1,0 +1,292 @@
+import CPlatform
+import Synchronization
+
+// Making room: from expired entries first, then by forgetting what the policy
+// names, and, when there is room enough but in pieces too small, by moving
+// entries out of the way.
+
+extension Shard {
+  package enum Room {
+    case block(Ref, flags: UInt64)
+    case none(Shortage)
+  }
+
+  package enum Shortage {
+    /// A no-evict cache is full.
+    case full
+    /// This shard has nothing left to give up; others may.
+    case poor
+    case noMemory
+  }
+
+  /// Expired entries removed at a time to make room for one.
+  private static let expiredAtOnce: UInt64 = 16
+  /// Evacuations tried for one block before more is forgotten.
+  private static let evacuationsMax = 3
+
+  // MARK: A block
+
+  /// A block of `units`, whatever must give way for it, after `arena.allocate`
+  /// found none. `mayAskOthers`: rather than forget much, say that others
+  /// should give up something.
+  package func makeRoom(units: UInt32, at now: UInt64, mayAskOthers: Bool) -> Room {
+    let (arena, policy) = (arena, policy)
+    while removeSomeExpired(at: now) > 0 {
+      if case .block(let ref, let flags) = arena.allocate(units) { return .block(ref, flags: flags) }
+    }
+    if mayAskOthers, isFarBelowShare { return .none(.poor) }
+    var evacuations = 0
+    // Holes of this much in total are worth an evacuation.
+    var worthwhile = UInt64(units) + UInt64(units) / 8 + UInt64(Entry.unitsMin)
+    while true {
+      if arena.state.pointee.holeUnits >= worthwhile, evacuations < Shard.evacuationsMax {
+        evacuations += 1
+        worthwhile += worthwhile / 2
+        evacuate(units: units)
+        if case .block(let ref, let flags) = arena.allocate(units) {
+          return .block(ref, flags: flags)
+        }
+      }
+      if header.pointee.isNoEvict { break }
+      guard let victim = policy.victim() else { break }
+      evict(victim)
+      region.entryBudget.give(1)
+      if case .block(let ref, let flags) = arena.allocate(units) { return .block(ref, flags: flags) }
+    }
+    if case .noMemory = arena.allocate(units) { return .none(.noMemory) }
+    return .none(header.pointee.isNoEvict ? .full : .poor)
+  }
+
+  /// Whether this shard has so much less memory than its share that others
+  /// should give some up before it forgets anything.
+  private var isFarBelowShare: Bool {
+    let shards = UInt64(header.pointee.shardCount)
+    let limit = region.pagesLimit.relaxed
+    guard shards > 1, limit != UInt64.max, !header.pointee.isNoEvict else { return false }
+    return arena.span.chargedPages * 2 < limit / shards
+  }
+
+  /// Removes a few expired entries, if there are any, and gives their credit
+  /// back; how many.
+  package func removeSomeExpired(at now: UInt64) -> UInt64 {
+    while true {
+      let (removed, isDone) = removeExpired(at: now, limit: Shard.expiredAtOnce) { false }
+      if removed > 0 { region.entryBudget.give(removed) }
+      if removed > 0 || isDone { return removed }
+    }
+  }
+
+  /// Forgets an entry. Its credit is the caller's.
+  package func evict(_ ref: Ref) {
+    remove(ref)
+    counters.pointee.evictions += 1
+  }
+
+  // MARK: An entry's credit
+
+  /// Leave to hold one entry more; nil if it is given.
+  @inline(__always)
+  package func makeEntryRoom(at now: UInt64) -> Shortage? {
+    region.entryBudget.take(1) ? nil : makeEntryRoomSlow(at: now)
+  }
+
+  private func makeEntryRoomSlow(at now: UInt64) -> Shortage? {
+    let budget = region.entryBudget
+    repeat {
+      if removeSomeExpired(at: now) > 0 { continue }
+      if header.pointee.isNoEvict { return .full }
+      guard let victim = policy.victim() else { return .poor }
+      evict(victim)
+      // The victim's credit becomes the new entry's, unless there are too many
+      // entries as it is.
+      if !budget.isExceeded { return nil }
+      budget.give(1)
+    } while !budget.take(1)
+    return nil
+  }
+
+  // MARK: Evacuation
+
+  /// Tries to make a hole of `units` by moving or forgetting what is in the way.
+  private func evacuate(units: UInt32) {
+    let arena = arena
+    guard let start = evacuationStart() else { return }
+    var window = Arena.Window(start: start)
+    while window.units < units, window.end < arena.state.pointee.top {
+      if !clearNextBlock(into: &window) { break }
+    }
+    arena.state.pointee.hand = PageTable.page(of: window.end) + 1
+    arena.release(window)
+  }
+
+  /// The first block in or after the hand's page.
+  private func evacuationStart() -> Ref? {
+    let state = arena.state
+    let last = PageTable.page(of: state.pointee.top)
+    if state.pointee.hand > last { state.pointee.hand = 0 }
+    var page = state.pointee.hand
+    for _ in 0...last {
+      let first = pages.firstBlock(in: page)
+      if first != 0, first < state.pointee.top { return first }
+      page = page == last ? 0 : page + 1
+    }
+    return nil
+  }
+
+  /// Adds the block at the window's end to it. False if somebody has leased it.
+  private func clearNextBlock(into window: inout Arena.Window) -> Bool {
+    let arena = arena
+    let ref = window.end
+    let entry = entry(ref)
+    if entry.hasFlag(Entry.Flag.hole) {
+      arena.absorbHole(&window)
+      return true
+    }
+    // Nobody can lease it any more after this swap, and so nobody has it when
+    // its bytes are copied.
+    let identity = entry.identity.relaxed
+    guard identity & (Entry.Identity.leaseMask | Entry.Identity.dead) == 0,
+      entry.identity.pointee.compareExchange(
+        expected: identity, desired: identity | Entry.Identity.dead, ordering: .acquiring
+      ).exchanged
+    else { return false }
+    let hash = hash(of: ref)
+    let slot = index.find(hash: hash.forIndex, ref: ref)!
+    let use = entry.useNow
+    let units = Entry.unitsNeeded(
+      keySize: use.keySize, valueSize: entry.valueSize(use, entry.termNow))!
+    if case .block(let target, let flags) = arena.allocate(units, mayExtend: false) {
+      move(slot, to: target, flags: flags, hash: hash.forIndex, identity: identity)
+    } else if header.pointee.isNoEvict {
+      entry.identity.relaxed = identity
+      return false
+    } else {
+      forgetInPlace(slot, hash: hash.forIndex, identity: identity)
+    }
+    arena.absorbBlock(&window)
+    return true
+  }
+
+  /// Copies an entry to a block elsewhere and makes everybody refer to that.
+  private func move(
+    _ slot: Index.Slot, to target: Ref, flags: UInt64, hash: UInt32, identity: UInt64
+  ) {
+    let (old, new) = (entry(slot.ref), entry(target))
+    let use = old.useNow
+    let size = use.keyOffset + use.keySize + Int(old.valueSize(use, old.termNow))
+    platform_copy(new.base, old.base, size)
+    let kept = Entry.Flag.long | Entry.Flag.expired
+    new.use.relaxed = use.word & ~0xFF | use.word & kept | flags
+    new.identity.relaxed = identity
+    index.replace(slot, hash: hash, by: target)
+    // A reader may have marked the old copy since; from here on it cannot. The
+    // block must still say how large it is.
+    let final = Entry.Use(old.use.relaxed)
+    if final.lastUsed > use.lastUsed { markUsed(target, at: final.lastUsed) }
+    policy.relink(slot.ref, as: target)
+    if use.word & Entry.Flag.expired != 0 {
+      wheel.removeExpired(in: PageTable.page(of: slot.ref))
+      wheel.addExpired(1, in: PageTable.page(of: target))
+    } else {
+      schedule(target, end: end(new.useNow, new.termNow))
+    }
+  }
+
+  /// Forgets an entry whose block becomes part of a window. It is dead already.
+  private func forgetInPlace(_ slot: Index.Slot, hash: UInt32, identity: UInt64) {
+    let entry = entry(slot.ref)
+    index.remove(slot, hash: hash)
+    policy.remove(slot.ref)
+    if entry.hasFlag(Entry.Flag.expired) {
+      wheel.removeExpired(in: PageTable.page(of: slot.ref))
+      counters.pointee.expirations += 1
+    } else {
+      counters.pointee.evictions += 1
+    }
+    counters.pointee.versionFloor = max(counters.pointee.versionFloor, entry.version + 1)
+    counters.pointee.entries -= 1
+    region.entryBudget.give(1)
+  }
+
+  // MARK: Giving pages up
+
+  /// Gives up to `pageCount` pages of the arena back to the budget, from its
+  /// end, forgetting as much as that takes. How many were given up.
+  package func surrender(pageCount: UInt64, at now: UInt64) -> UInt64 {
+    let arena = arena
+    let before = arena.span.chargedPages
+    guard before > 0 else { return 0 }
+    while removeSomeExpired(at: now) > 0 {}
+    let target = before > pageCount ? before - pageCount : 0
+    let targetTop = max(Ref(truncatingIfNeeded: target * UInt64(PageTable.unitsPerPage)), Arena.firstRef)
+    retreat(to: targetTop)
+    let used = UInt64(arena.state.pointee.top) * UInt64(Entry.unit)
+    _ = arena.span.shrink(to: arena.state.pointee.usedUnits == 0 && target == 0 ? 0 : used)
+    return before - arena.span.chargedPages
+  }
+
+  /// Clears everything at and beyond `targetTop`, as far as leases allow.
+  private func retreat(to targetTop: Ref) {
+    let arena = arena
+    guard arena.state.pointee.top > targetTop else { return }
+    // Holes for what is there now, made by forgetting what the policy names
+    // and not what happens to be there.
+    let wanted = UInt64(arena.state.pointee.top - targetTop)
+    if !header.pointee.isNoEvict {
+      while arena.state.pointee.holeUnits < wanted, arena.state.pointee.top > targetTop,
+        let victim = policy.victim()
+      {
+        evict(victim)
+        region.entryBudget.give(1)
+      }
+    }
+    guard arena.state.pointee.top > targetTop else { return }
+    var start = block(at: targetTop)
+    while start < arena.state.pointee.top {
+      var window = Arena.Window(start: start)
+      while window.end < arena.state.pointee.top, clearNextBlock(into: &window) {}
+      let end = window.end
+      let isBlocked = end < arena.state.pointee.top
+      arena.release(window)
+      if !isBlocked { return }
+      // A leased block: it stays, and so does everything before it. Clear what
+      // is beyond, so that the end can at least come down to it.
+      start = end + entry(end).units
+    }
+  }
+
+  /// The block that covers a place below the top, or begins at it.
+  private func block(at place: Ref) -> Ref {
+    var page = PageTable.page(of: place)
+    var ref = pages.firstBlock(in: page)
+    while ref == 0 || ref > place {
+      if page == 0 { return Arena.firstRef }
+      page -= 1
+      ref = pages.firstBlock(in: page)
+    }
+    while ref + entry(ref).units <= place { ref += entry(ref).units }
+    return ref
+  }
+
+  // MARK: The index's needs
+
+  /// Splits a bucket or two if the table is crowded.
+  @inline(__always)
+  package func growIndex(at now: UInt64) {
+    if index.isCrowded(entries: counters.pointee.entries) { growIndexSlow(at: now) }
+  }
+
+  private func growIndexSlow(at now: UInt64) {
+    // Two at a time catch up when an earlier one had to be put off.
+    for _ in 0..<2 where index.isCrowded(entries: counters.pointee.entries) {
+      let growth = index.grow { hash(of: $0).forIndex }
+      if growth == .overBudget, !header.pointee.isNoEvict,
+        index.isCrowded(entries: counters.pointee.entries / 2)
+      {
+        // Twice as full as it should be: worth a page of entries.
+        _ = surrender(pageCount: 1, at: now)
+      }
+      if growth != .done { return }
+    }
+  }
+}

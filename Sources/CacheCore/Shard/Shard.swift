@@ -1,0 +1,247 @@
+import CPlatform
+import Synchronization
+
+/// One lock's worth of cache: an arena of entries, an index over them, their
+/// order of use and their deadlines. It introduces these to each other; they
+/// do not know of one another.
+///
+/// A view, made anew for each call: all state lies in the region. Readers call
+/// only what Shard+Lookup.swift offers; everything else is for the holder of
+/// `lock`.
+package struct Shard {
+  package let region: Region
+  package let base: UnsafeMutableRawPointer
+  package let number: UInt32
+
+  @inline(__always)
+  package init(region: Region, number: UInt32) {
+    self.region = region
+    self.number = number
+    base =
+      region.base + Geometry.headerSize
+      + Int(number) &* Int(region.header.pointee.geometry.shardStride)
+  }
+
+  /// Prepares a shard whose memory is all zeros: nil if there was not enough.
+  package func initialize() -> Span.Growth {
+    wheel.initialize()
+    arena.initialize()
+    return index.initialize()
+  }
+
+  // MARK: Parts
+
+  package var header: UnsafeMutablePointer<RegionHeader> {
+    @inline(__always) get { region.header }
+  }
+
+  package var arenaBase: UnsafeMutableRawPointer {
+    @inline(__always) get { base + Int(header.pointee.geometry.arenaOffset) }
+  }
+
+  package var lock: Lock {
+    @inline(__always) get { Lock(base.atomic32(ShardLayout.lock)) }
+  }
+
+  package var counters: UnsafeMutablePointer<ShardCounters> {
+    @inline(__always) get {
+      (base + ShardLayout.counters).assumingMemoryBound(to: ShardCounters.self)
+    }
+  }
+
+  private func span(at state: UnsafeMutableRawPointer, from: UInt64, size: UInt64) -> Span {
+    Span(
+      state: state.assumingMemoryBound(to: Span.State.self), base: base + Int(from),
+      sizeMax: size, budget: region.pageBudget)
+  }
+
+  package var pages: PageTable {
+    @inline(__always) get {
+      PageTable(
+        records: (base + Int(header.pointee.geometry.pagesOffset))
+          .assumingMemoryBound(to: PageTable.Record.self))
+    }
+  }
+
+  package var arena: Arena {
+    @inline(__always) get {
+      let geometry = header.pointee.geometry
+      return Arena(
+        state: (base + ShardLayout.arena).assumingMemoryBound(to: Arena.State.self),
+        bins: base + ShardLayout.bins, base: arenaBase, size: geometry.arenaSize, pages: pages,
+        span: span(
+          at: base + ShardLayout.arenaSpan, from: geometry.arenaOffset, size: geometry.arenaSize),
+        pagesSpan: span(
+          at: base + ShardLayout.pagesSpan, from: geometry.pagesOffset,
+          size: geometry.arenaOffset - geometry.pagesOffset))
+    }
+  }
+
+  package var index: Index {
+    @inline(__always) get {
+      let geometry = header.pointee.geometry
+      let state = base + ShardLayout.index
+      return Index(
+        state: state.assumingMemoryBound(to: Index.State.self),
+        table: base.atomic64(ShardLayout.table), buckets: base + Int(geometry.bucketsOffset),
+        overflow: base + Int(geometry.overflowOffset), baseBuckets: geometry.baseBuckets,
+        bucketsSpan: span(
+          at: state, from: geometry.bucketsOffset,
+          size: geometry.overflowOffset - geometry.bucketsOffset),
+        overflowSpan: span(
+          at: state + MemoryLayout<Span.State>.stride, from: geometry.overflowOffset,
+          size: geometry.pagesOffset - geometry.overflowOffset))
+    }
+  }
+
+  package var wheel: ExpiryWheel {
+    @inline(__always) get {
+      ExpiryWheel(
+        state: (base + ShardLayout.wheel).assumingMemoryBound(to: ExpiryWheel.State.self),
+        slots: base + ShardLayout.wheelSlots, pages: pages)
+    }
+  }
+
+  package var policy: EvictionPolicy {
+    @inline(__always) get {
+      EvictionPolicy(state: base + ShardLayout.policy, arenaBase: arenaBase)
+    }
+  }
+
+  // MARK: Entries
+
+  @inline(__always)
+  package func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
+
+  package var keyHash: KeyHash {
+    @inline(__always) get { KeyHash(key0: header.pointee.hashKey0, key1: header.pointee.hashKey1) }
+  }
+
+  /// The hash of an entry's key, from the key. For the holder of the lock.
+  package func hash(of ref: Ref) -> HashParts {
+    let entry = entry(ref)
+    return HashParts(keyHash(entry.key(entry.useNow)))
+  }
+
+  /// Whether the entry's time is up.
+  @inline(__always)
+  package func isExpired(_ use: Entry.Use, _ term: Entry.Term, at now: UInt64) -> Bool {
+    let tti = header.pointee.defaultTtiMs
+    return term.deadline <= now || (tti != 0 && now >= use.lastUsed &+ tti)
+  }
+
+  /// When the entry's time is up, unless it is used before.
+  @inline(__always)
+  package func end(_ use: Entry.Use, _ term: Entry.Term) -> UInt64 {
+    let tti = header.pointee.defaultTtiMs
+    return tti == 0 ? term.deadline : min(term.deadline, use.lastUsed &+ tti)
+  }
+
+  // MARK: Read stripes
+
+  @inline(__always)
+  package func stripe(_ number: Int) -> ReadStripe {
+    ReadStripe(base + ShardLayout.stripes + number &* ReadStripe.size)
+  }
+
+  package var stripeCount: UInt32 {
+    @inline(__always) get { header.pointee.geometry.stripeCount }
+  }
+
+  package var stripeOfThisThread: ReadStripe {
+    @inline(__always) get { stripe(ReadStripe.indexForThisThread(count: stripeCount)) }
+  }
+
+  /// Applies what the calling thread has read to the order of use, and now and
+  /// then what other threads have. Before every write: with one thread the
+  /// order is exact.
+  @inline(__always)
+  package func drainReads() {
+    let own = stripeOfThisThread
+    if own.hasNotes { drain(own) }
+    counters.pointee.writesSinceDrain &+= 1
+    if counters.pointee.writesSinceDrain >= 64 { drainAllReads() }
+  }
+
+  package func drainAllReads() {
+    counters.pointee.writesSinceDrain = 0
+    for number in 0..<Int(stripeCount) where stripe(number).hasNotes { drain(stripe(number)) }
+  }
+
+  @inline(never)
+  package func drain(_ stripe: ReadStripe) {
+    let (index, policy) = (index, policy)
+    stripe.drain { hash, ref in
+      if ref != 0, index.find(hash: hash, ref: ref) != nil { policy.use(ref) }
+    }
+  }
+
+  // MARK: Removing
+
+  /// Takes an entry out of everything, and gives its block back, now or when
+  /// its last lease is released. The caller counts it.
+  package func remove(_ slot: Index.Slot, hash: UInt32) {
+    index.remove(slot, hash: hash)
+    retire(slot.ref)
+    counters.pointee.entries -= 1
+  }
+
+  /// Removes by reference alone.
+  package func remove(_ ref: Ref) {
+    let hash = hash(of: ref).forIndex
+    remove(index.find(hash: hash, ref: ref)!, hash: hash)
+  }
+
+  /// What remains to be done for an entry that the index no longer refers to.
+  package func retire(_ ref: Ref) {
+    policy.remove(ref)
+    retireBlock(ref)
+  }
+
+  package func retireBlock(_ ref: Ref) {
+    let entry = entry(ref)
+    if entry.hasFlag(Entry.Flag.expired) { wheel.removeExpired(in: PageTable.page(of: ref)) }
+    counters.pointee.versionFloor = max(counters.pointee.versionFloor, entry.version + 1)
+    // Whoever comes second, this or the last release, frees the block.
+    let before = entry.identity.pointee.bitwiseOr(
+      Entry.Identity.dead, ordering: .acquiringAndReleasing
+    ).oldValue
+    if before & Entry.Identity.leaseMask == 0 { arena.free(ref) }
+  }
+
+  // MARK: Invariants
+
+  /// Checks every part and that they agree. Slow; for tests.
+  package func checkInvariants() {
+    let blocks = arena.checkInvariants()
+    wheel.checkInvariants()
+    let entries = counters.pointee.entries
+    precondition(policy.checkInvariants() == entries, "entries in order of use")
+    precondition(index.checkInvariants { hash(of: $0).hash } == Int(entries), "entries in index")
+    var (ref, live, dead, expired) = (Arena.firstRef, 0, 0, UInt64(0))
+    while ref < arena.state.pointee.top {
+      let entry = entry(ref)
+      if !entry.hasFlag(Entry.Flag.hole) {
+        if entry.isDead {
+          precondition(entry.leases > 0, "a dead block that nobody has")
+          dead += 1
+        } else {
+          live += 1
+          precondition(index.find(hash: hash(of: ref).forIndex, ref: ref) != nil)
+          if entry.hasFlag(Entry.Flag.expired) {
+            expired += 1
+          } else {
+            let end = end(entry.useNow, entry.termNow)
+            let due = pages[PageTable.page(of: ref)].due
+            // With time to idle the end moves on with each use; the page is
+            // filed under an earlier one.
+            precondition(end == Clock.never || (due != 0 && due <= max(end, wheel.state.pointee.now + 1)))
+          }
+        }
+      }
+      ref += entry.units
+    }
+    precondition(live == Int(entries) && live + dead == blocks)
+    precondition(expired == wheel.state.pointee.expiredCount)
+  }
+}

@@ -1,0 +1,104 @@
+import CPlatform
+import CacheCore
+
+/// A small seeded generator (SplitMix64), so that every failure replays.
+struct Random: RandomNumberGenerator {
+  var state: UInt64
+  init(seed: UInt64) { state = seed }
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+    return z ^ z >> 31
+  }
+  mutating func below(_ n: Int) -> Int { Int(next() % UInt64(n)) }
+  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+}
+
+/// The engine with keys and values as arrays, which tests are easier to read
+/// with.
+struct TestCache {
+  let cache: Cache
+
+  init?(_ options: Options) {
+    var failure = Outcome.ok
+    guard let cache = Cache.open(options, failure: &failure) else { return nil }
+    self.cache = cache
+  }
+
+  init(_ cache: Cache) { self.cache = cache }
+
+  func set(_ key: [UInt8], _ value: [UInt8], ttlMs: UInt64 = 0,
+    if condition: Shard.Condition = .always) -> Outcome
+  {
+    key.withUnsafeBytes { key in
+      value.withUnsafeBytes { value in
+        cache.set(key, value, deadline: cache.deadline(ttlMs: ttlMs), if: condition)
+      }
+    }
+  }
+
+  func get(_ key: [UInt8]) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: 256)
+    while true {
+      var size = 0
+      let outcome = key.withUnsafeBytes { key in
+        buffer.withUnsafeMutableBytes { cache.get(key, into: $0, size: &size) }
+      }
+      switch outcome {
+      case .ok: return Array(buffer[..<size])
+      case .tooSmall: buffer = [UInt8](repeating: 0, count: size)
+      default: return nil
+      }
+    }
+  }
+
+  func delete(_ key: [UInt8]) -> Bool { key.withUnsafeBytes { cache.delete($0) } == .ok }
+  func contains(_ key: [UInt8]) -> Bool { key.withUnsafeBytes { cache.contains($0) } }
+  func info(_ key: [UInt8]) -> Cache.Info? { key.withUnsafeBytes { cache.inspect($0) } }
+  func remaining(_ key: [UInt8]) -> Int64? { key.withUnsafeBytes { cache.remaining($0) } }
+  func touch(_ key: [UInt8], ttlMs: UInt64) -> Outcome {
+    key.withUnsafeBytes { cache.touch($0, deadline: cache.deadline(ttlMs: ttlMs)) }
+  }
+  func increment(_ key: [UInt8], by delta: Int64, initial: Int64) -> (Outcome, Int64) {
+    var sum: Int64 = 0
+    let outcome = key.withUnsafeBytes {
+      cache.increment(
+        $0, by: delta, initial: initial, deadline: cache.deadline(ttlMs: 0), sum: &sum)
+    }
+    return (outcome, sum)
+  }
+  func acquire(_ key: [UInt8]) -> Cache.Lease? {
+    var lease: Cache.Lease?
+    _ = key.withUnsafeBytes { cache.acquire($0, &lease) }
+    return lease
+  }
+  func cleanup(limit: UInt64 = .max) -> UInt64 {
+    var pace = Cache.Pace()
+    return cache.removeExpired(limit: limit, pace: &pace) { true }.removed
+  }
+  func scan(prefix: [UInt8] = [], capacity: Int = 4096) -> [[UInt8]] {
+    var keys: [[UInt8]] = []
+    var cursor: UInt64 = 0
+    var bytes = [UInt64](repeating: 0, count: capacity / 8)
+    repeat {
+      bytes.withUnsafeMutableBytes { bytes in
+        var buffer = Shard.ScanBuffer(bytes)
+        prefix.withUnsafeBytes { cache.scan(&cursor, prefix: $0, into: &buffer) }
+        var at = 0
+        while at < buffer.used {
+          let record = Int(bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+          let size = Int(bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
+          keys.append(Array(bytes[at + 24..<at + 24 + size]))
+          at += record
+        }
+      }
+    } while cursor != 0
+    return keys
+  }
+  func advance(ms: UInt64) { precondition(cache.clock.advance(by: ms)) }
+  func close() { cache.close() }
+}
+
+func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
