@@ -51,9 +51,12 @@
  *              writes no byte beyond struct_size.
  *   Time       Lifetimes are measured on a monotonic clock: setting the wall
  *              clock neither shortens nor lengthens them.  Time in which the
- *              machine is suspended does not count.  An entry is never treated
- *              as expired too early; it may be found for as long after its
- *              deadline as the kernel's coarse clock ticks (4 ms, usually).
+ *              machine is suspended does not count.  An entry has expired when
+ *              its deadline is reached.  It is never treated so too early; it
+ *              may be found for as long after as the kernel's coarse clock is
+ *              behind (under 10 ms, usually).
+ *   Room       When a cache is full, an entry that has expired makes room
+ *              before any live one is forgotten, or CACHECORE_E_FULL returned.
  *   fork       The child of a fork has a private, working copy of each cache
  *              and a stopped sweeper, unless the sweeper was started with
  *              CACHECORE_SWEEPER_RESTART_AFTER_FORK.
@@ -103,7 +106,7 @@ enum {
                                  already, or a cache that has been closed    */
   CACHECORE_E_TIMEOUT = -7,   /* the wait ended before the event             */
   CACHECORE_E_TYPE = -8,      /* increment: the value is no decimal number   */
-  CACHECORE_E_RANGE = -9      /* increment: the result does not fit          */
+  CACHECORE_E_RANGE = -9      /* the result does not fit                     */
 };
 
 /* A short, static, lower-case English description of any status, known or
@@ -146,15 +149,16 @@ typedef struct cachecore_options {
   uint32_t struct_size;    /* sizeof(cachecore_options_t)                    */
   uint32_t policy;         /* CACHECORE_POLICY_...                           */
   uint32_t flags;          /* CACHECORE_NO_EVICT, CACHECORE_MANUAL_CLOCK     */
-  uint32_t shard_count;    /* 1 to 256, rounded up to a power of two; 0:
-                              chosen from capacity and cores; 1: one exact
-                              global order of use                            */
+  uint32_t shard_count;    /* 1 to 256, rounded up to a power of two, fewer
+                              if max_bytes is too small for them; 0: chosen
+                              from capacity and cores; 1: one exact global
+                              order of use                                   */
   uint64_t max_entries;    /* most entries held at once; 0: no such bound    */
   uint64_t max_bytes;      /* most memory in use: keys, values, index, every
                               header and counter; 0: no such bound.  At least
                               one of the two bounds must be set              */
   uint64_t default_ttl_ms; /* lifetime of an entry stored with ttl_ms 0;
-                              0: it never expires                            */
+                              0 or CACHECORE_TTL_NEVER: it never expires     */
   uint64_t default_tti_ms; /* an entry not used for so long expires, whatever
                               its lifetime; 0: entries may idle              */
   uint64_t hash_seed;      /* 0: random, which keeps crafted keys harmless   */
@@ -310,6 +314,7 @@ cachecore_touch(cachecore_t *cache, const void *key, size_t key_size,
  * atomic step, and returns the sum in *value_out (NULL if not wanted).  An
  * absent entry is stored as `initial`, without the delta, and with the lifetime
  * ttl_ms; an entry that is there keeps its deadline, and ttl_ms is not used.
+ * Counts as a use, and as a store in the statistics.
  * CACHECORE_E_TYPE when the value is not an optional '-' and 1 to 19 digits
  * that fit int64_t; CACHECORE_E_RANGE when the sum would not fit.  Neither
  * changes anything.
@@ -346,7 +351,7 @@ cachecore_set_many(cachecore_t *cache, size_t count, const void *const *keys,
                    cachecore_status_t *statuses_out);
 
 /* The number of live entries removed goes to *removed_out (NULL if not
- * wanted). */
+ * wanted), also when some elements were errors. */
 CACHECORE_API cachecore_status_t
 cachecore_delete_many(cachecore_t *cache, size_t count,
                       const void *const *keys, const size_t *key_sizes,
@@ -406,10 +411,10 @@ cachecore_cleanup_expired(cachecore_t *cache, uint64_t max_entries,
 /* Sets new bounds, with the meaning they have in the options, and evicts until
  * they hold.  A no-evict cache that holds more than the new bounds allow is
  * CACHECORE_E_FULL and keeps its old ones.  CACHECORE_E_STATE when lent values
- * stand in the way of a smaller max_bytes: the bounds are set, and hold once
- * those values are released and the cache is written to.  A cache opened
- * without max_bytes reserves a fixed share of the machine's memory as address
- * space; a max_bytes beyond what was reserved is CACHECORE_E_ARGUMENT. */
+ * stand in the way of a smaller max_bytes: the bounds are set, and hold when
+ * those values are released and the cache has been written to for a while.  A
+ * max_bytes beyond the address space that `open` reserved (at least four times
+ * its max_bytes, and the machine's memory) is CACHECORE_E_ARGUMENT. */
 CACHECORE_API cachecore_status_t
 cachecore_resize(cachecore_t *cache, uint64_t max_entries, uint64_t max_bytes);
 
@@ -417,7 +422,8 @@ cachecore_resize(cachecore_t *cache, uint64_t max_entries, uint64_t max_bytes);
 
 /* Counters run from `open` or the last `reset_stats`; the first four fields
  * are readings of this moment.  Counters are exact once calls have returned:
- * inserts = deletes + evictions + expirations + entries gained since then. */
+ * inserts = deletes + evictions + expirations + entries gained since then,
+ * those that have expired and are not yet removed included. */
 typedef struct cachecore_stats {
   uint32_t struct_size;   /* sizeof(cachecore_stats_t), set by the caller    */
   uint32_t shard_count;   /* shards in use                                   */
@@ -471,7 +477,8 @@ enum {
 typedef struct cachecore_sweeper_options {
   uint32_t struct_size;  /* sizeof(cachecore_sweeper_options_t)              */
   uint32_t flags;        /* CACHECORE_SWEEPER_...                            */
-  uint64_t interval_ms;  /* from the end of one sweep to the next; 0:
+  uint64_t interval_ms;  /* from the end of one sweep to the next, in real
+                            time also with a manual clock; 0:
                             automatic, a fifth of the lifetimes seen, between
                             10 ms and 60 s, and when the next entry is due
                             if that is sooner                                */

@@ -117,7 +117,9 @@ import Testing
         Options(flags: Options.noEvict | Options.manualClock, shardCount: 1, maxBytes: 64 << 10)))
     defer { cache.close() }
     var stored = 0
-    while cache.set(bytes("key \(stored)"), [UInt8](repeating: 3, count: 100)) == .ok { stored += 1 }
+    while cache.set(bytes("key \(stored)"), [UInt8](repeating: 3, count: 100)) == .ok {
+      stored += 1
+    }
     #expect(stored > 100)
     #expect(cache.set(bytes("key 0"), [UInt8](repeating: 4, count: 5000)) == .full)
     #expect(cache.get(bytes("key 0")) == [UInt8](repeating: 3, count: 100))
@@ -145,6 +147,40 @@ import Testing
     #expect(cache.cache.count() == 20_000)
     #expect(cache.cache.resize(maxEntries: 0, maxBytes: 0) == .argument)
     #expect(cache.cache.resize(maxEntries: 0, maxBytes: 1000) == .argument)
+    cache.cache.checkInvariants()
+  }
+}
+
+@Suite struct IndexMemoryTests {
+  /// The index grows inside the same bound as the entries: memory given up for
+  /// it must reach it.
+  @Test(arguments: [1 << 18, 1 << 20, 4 << 20], [8, 64, 1000])
+  func nothingThatFitsIsRefused(maxBytes: Int, size: Int) throws {
+    let cache = try #require(
+      TestCache(
+        Options(
+          flags: Options.manualClock, shardCount: 1, maxBytes: UInt64(maxBytes), hashSeed: 7)))
+    defer { cache.close() }
+    let value = [UInt8](repeating: 1, count: size)
+    for i in 0..<40_000 { #expect(cache.set(bytes("\(i)"), value) == .ok) }
+    #expect(cache.cache.statistics().refused == 0)
+    cache.cache.checkInvariants()
+  }
+
+  /// A bound lowered while a lease was in the way holds once it is released and
+  /// the cache is written to.
+  @Test func aLoweredBoundHoldsAfterTheLease() throws {
+    let cache = try #require(
+      TestCache(Options(flags: Options.manualClock, shardCount: 1, maxBytes: 4 << 20)))
+    defer { cache.close() }
+    let value = [UInt8](repeating: 1, count: 1000)
+    for i in 0..<5000 { #expect(cache.set(bytes("\(i)"), value) == .ok) }
+    let lease = try #require(cache.acquire(bytes("4999")))
+    let outcome = cache.cache.resize(maxEntries: 0, maxBytes: 1 << 20)
+    #expect(outcome == .ok || outcome == .state)
+    cache.cache.release(ticket: lease.ticket)
+    for i in 0..<10_000 { _ = cache.set(bytes("\(i)"), value) }
+    #expect(cache.cache.region.pagesUsed.relaxed * 4096 <= 1 << 20)
     cache.cache.checkInvariants()
   }
 }

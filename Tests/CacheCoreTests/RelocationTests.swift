@@ -41,7 +41,8 @@ import Testing
           maxBytes: 2 << 20)))
     for i in 0..<6000 {
       let ttl: UInt64 = i % 3 == 0 ? 1000 : i % 3 == 1 ? 1_000_000 : 0
-      _ = original.set(bytes("key \(i)"), [UInt8](repeating: UInt8(i & 0xFF), count: i % 300), ttlMs: ttl)
+      _ = original.set(
+        bytes("key \(i)"), [UInt8](repeating: UInt8(i & 0xFF), count: i % 300), ttlMs: ttl)
     }
     let before = original.cache.statistics()
     let relocated = TestCache(try copy(original.cache))
@@ -53,7 +54,8 @@ import Testing
     relocated.cache.checkInvariants()
     #expect(relocated.cache.statistics().entries == before.entries)
     for i in present {
-      #expect(relocated.get(bytes("key \(i)")) == [UInt8](repeating: UInt8(i & 0xFF), count: i % 300))
+      #expect(
+        relocated.get(bytes("key \(i)")) == [UInt8](repeating: UInt8(i & 0xFF), count: i % 300))
     }
     // Timers go on...
     relocated.advance(ms: 1000)

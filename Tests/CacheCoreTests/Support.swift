@@ -29,9 +29,10 @@ struct TestCache {
 
   init(_ cache: Cache) { self.cache = cache }
 
-  func set(_ key: [UInt8], _ value: [UInt8], ttlMs: UInt64 = 0,
-    if condition: Shard.Condition = .always) -> Outcome
-  {
+  func set(
+    _ key: [UInt8], _ value: [UInt8], ttlMs: UInt64 = 0,
+    if condition: Shard.Condition = .always
+  ) -> Outcome {
     key.withUnsafeBytes { key in
       value.withUnsafeBytes { value in
         cache.set(key, value, deadline: cache.deadline(ttlMs: ttlMs), if: condition)

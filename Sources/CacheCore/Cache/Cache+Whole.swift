@@ -28,7 +28,9 @@ extension Cache {
   /// Live entries.
   package func count() -> UInt64 {
     var total: UInt64 = 0
-    forEachExpiryMarked { total += $0.counters.pointee.entries - $0.wheel.state.pointee.expiredCount }
+    forEachExpiryMarked {
+      total += $0.counters.pointee.entries - $0.wheel.state.pointee.expiredCount
+    }
     return total
   }
 

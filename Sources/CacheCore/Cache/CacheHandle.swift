@@ -51,7 +51,9 @@ package struct CacheHandle {
 
   package var next: UnsafeMutableRawPointer? {
     get { base.load(fromByteOffset: 32, as: UnsafeMutableRawPointer?.self) }
-    nonmutating set { base.storeBytes(of: newValue, toByteOffset: 32, as: UnsafeMutableRawPointer?.self) }
+    nonmutating set {
+      base.storeBytes(of: newValue, toByteOffset: 32, as: UnsafeMutableRawPointer?.self)
+    }
   }
 
   package var resizeLock: Lock { Lock(base.atomic32(64)) }

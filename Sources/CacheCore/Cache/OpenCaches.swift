@@ -26,7 +26,8 @@ package enum OpenCaches {
     let isInstalled = shared.atomic32(32)
     if isInstalled.relaxed == 0 {
       isInstalled.relaxed = 1
-      _ = platform_at_fork({ OpenCaches.prepare() }, { OpenCaches.parent() }, { OpenCaches.child() })
+      _ = platform_at_fork(
+        { OpenCaches.prepare() }, { OpenCaches.parent() }, { OpenCaches.child() })
     }
     handle.next = pointer(8).pointee
     pointer(8).pointee = handle.base

@@ -218,6 +218,12 @@ package struct Index {
     }
   }
 
+  /// Takes memory for one more overflow bucket, before it is needed.
+  package func prepareOverflow() -> Span.Growth {
+    if state.pointee.overflowFree != 0 { return .done }
+    return overflowSpan.cover(UInt64(state.pointee.overflowTop + 1) * UInt64(Bucket.size))
+  }
+
   private func takeOverflow(_ taken: inout UInt32) -> Span.Growth {
     if state.pointee.overflowFree != 0 {
       taken = state.pointee.overflowFree

@@ -192,7 +192,8 @@ package struct Arena {
   private func absorb(_ units: UInt32, _ window: inout Window) {
     let absorbed = window.end
     let flags =
-      window.units == 0 ? entry(absorbed).use.relaxed & Entry.Flag.afterHole
+      window.units == 0
+      ? entry(absorbed).use.relaxed & Entry.Flag.afterHole
       : entry(window.start).use.relaxed & Entry.Flag.afterHole
     window.units += units
     let top = state.pointee.top
@@ -342,7 +343,8 @@ package struct Arena {
     while ref < state.pointee.top {
       let block = entry(ref)
       let units = block.units
-      precondition(units >= Entry.unitsMin && UInt64(ref) + UInt64(units) <= UInt64(state.pointee.top))
+      precondition(
+        units >= Entry.unitsMin && UInt64(ref) + UInt64(units) <= UInt64(state.pointee.top))
       let page = PageTable.page(of: ref)
       if page != lastPage {
         precondition(pages.firstBlock(in: page) == ref, "a page's first block")

@@ -32,7 +32,9 @@ extension Shard {
   package func makeRoom(units: UInt32, at now: UInt64, mayAskOthers: Bool) -> Room {
     let (arena, policy) = (arena, policy)
     while removeSomeExpired(at: now) > 0 {
-      if case .block(let ref, let flags) = arena.allocate(units) { return .block(ref, flags: flags) }
+      if case .block(let ref, let flags) = arena.allocate(units) {
+        return .block(ref, flags: flags)
+      }
     }
     if mayAskOthers, isFarBelowShare { return .none(.poor) }
     var evacuations = 0
@@ -51,7 +53,9 @@ extension Shard {
       guard let victim = policy.victim() else { break }
       evict(victim)
       region.entryBudget.give(1)
-      if case .block(let ref, let flags) = arena.allocate(units) { return .block(ref, flags: flags) }
+      if case .block(let ref, let flags) = arena.allocate(units) {
+        return .block(ref, flags: flags)
+      }
     }
     if case .noMemory = arena.allocate(units) { return .none(.noMemory) }
     return .none(header.pointee.isNoEvict ? .full : .poor)
@@ -218,7 +222,8 @@ extension Shard {
     guard before > 0 else { return 0 }
     while removeSomeExpired(at: now) > 0 {}
     let target = before > pageCount ? before - pageCount : 0
-    let targetTop = max(Ref(truncatingIfNeeded: target * UInt64(PageTable.unitsPerPage)), Arena.firstRef)
+    let targetTop = max(
+      Ref(truncatingIfNeeded: target * UInt64(PageTable.unitsPerPage)), Arena.firstRef)
     retreat(to: targetTop)
     let used = UInt64(arena.state.pointee.top) * UInt64(Entry.unit)
     _ = arena.span.shrink(to: arena.state.pointee.usedUnits == 0 && target == 0 ? 0 : used)
@@ -279,12 +284,13 @@ extension Shard {
   private func growIndexSlow(at now: UInt64) {
     // Two at a time catch up when an earlier one had to be put off.
     for _ in 0..<2 where index.isCrowded(entries: counters.pointee.entries) {
-      let growth = index.grow { hash(of: $0).forIndex }
+      var growth = index.grow { hash(of: $0).forIndex }
       if growth == .overBudget, !header.pointee.isNoEvict,
         index.isCrowded(entries: counters.pointee.entries / 2)
       {
         // Twice as full as it should be: worth a page of entries.
         _ = surrender(pageCount: 1, at: now)
+        growth = index.grow { hash(of: $0).forIndex }
       }
       if growth != .done { return }
     }

@@ -165,8 +165,9 @@ extension Shard {
     _ parts: HashParts, _ growth: Span.Growth, at now: UInt64, mayAskOthers: Bool
   ) -> Stored {
     if growth == .overBudget, mayAskOthers, !header.pointee.isNoEvict {
-      if surrender(pageCount: 1, at: now) > 0 { return .needsMemory(0) }
-      return .needsMemory(UInt64(Geometry.page))
+      // The index takes what the arena gives at once, before an entry does.
+      let isGiven = surrender(pageCount: 1, at: now) > 0 && index.prepareOverflow() == .done
+      return .needsMemory(isGiven ? 0 : UInt64(Geometry.page))
     }
     return refuse(nil, parts, isLive: false, as: growth == .noMemory ? .noMemory : .refused)
   }

@@ -160,7 +160,16 @@ package struct Shard {
     let own = stripeOfThisThread
     if own.hasNotes { drain(own) }
     counters.pointee.writesSinceDrain &+= 1
-    if counters.pointee.writesSinceDrain >= 64 { drainAllReads() }
+    if counters.pointee.writesSinceDrain >= 64 { nowAndThen() }
+  }
+
+  /// What a write does for the cache as a whole, one time in 64.
+  private func nowAndThen() {
+    drainAllReads()
+    // A bound that was lowered while leases were in the way.
+    if region.pageBudget.isExceeded, !header.pointee.isNoEvict {
+      _ = surrender(pageCount: 8, at: region.clock.coarse)
+    }
   }
 
   package func drainAllReads() {
@@ -235,7 +244,8 @@ package struct Shard {
             let due = pages[PageTable.page(of: ref)].due
             // With time to idle the end moves on with each use; the page is
             // filed under an earlier one.
-            precondition(end == Clock.never || (due != 0 && due <= max(end, wheel.state.pointee.now + 1)))
+            precondition(
+              end == Clock.never || (due != 0 && due <= max(end, wheel.state.pointee.now + 1)))
           }
         }
       }

@@ -5,7 +5,7 @@ import Synchronization
 /// monotonic clock. 40 bits hold 34 years of it.
 ///
 /// Two readings of one clock. `coarse` is the kernel's last tick (5 ns to read,
-/// up to 4 ms behind) and alone decides whether an entry is alive. `exact`
+/// a few milliseconds behind) and alone decides whether an entry is alive. `exact`
 /// (23 ns) is what deadlines are computed from, rounded up: since `coarse` is
 /// never ahead of it, no entry expires early.
 ///

@@ -1,0 +1,267 @@
+"""cachecore.h in ctypes: constants, structs and prototypes in the header's order, and no logic.
+
+Two ways to call
+----------------
+``_quick`` functions keep the GIL (``PyDLL``).  They work on one key and take well under a
+microsecond.  Giving up the GIL for so short a time is worse than useless: another thread takes
+it, and ours waits a whole switch interval (5 ms) to get it back.  It cannot deadlock, because
+the engine never calls Python and therefore never holds one of its locks while it waits for the
+GIL; a write waits at most for one slice of somebody's sweep.
+
+``_waits`` functions release the GIL (``CDLL``), because they wait or work through many entries.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from struct import Struct
+from typing import Any
+
+from . import _library
+
+OK = 0
+MISS = 1
+EXISTS = 2
+REFUSED = 3
+CONFLICT = 4
+E_ARGUMENT = -1
+E_NO_MEMORY = -2
+E_TOO_SMALL = -3
+E_VERSION = -4
+E_FULL = -5
+E_STATE = -6
+E_TIMEOUT = -7
+E_TYPE = -8
+E_RANGE = -9
+
+POLICY_LRU = 0
+POLICY_ADAPTIVE = 1
+
+NO_EVICT = 1 << 0
+MANUAL_CLOCK = 1 << 1
+
+KEY_SIZE_MAX = 65535
+MAX_BYTES_MIN = 65536
+TTL_NEVER = 2**64 - 1
+
+SWEEPER_STOPPED = 0
+SWEEPER_RUNNING = 1
+SWEEPER_PAUSED = 2
+
+SWEEPER_RUN_AT_ONCE = 1 << 0
+SWEEPER_RESTART_AFTER_FORK = 1 << 1
+
+
+class Sized(Structure):
+    """A struct that begins with its own size, as the library wants to be told."""
+
+    def __init__(self, **fields: int) -> None:
+        super().__init__(struct_size=ctypes.sizeof(type(self)), **fields)
+
+
+class Options(Sized):
+    """cachecore_options_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("policy", c_uint32),
+        ("flags", c_uint32),
+        ("shard_count", c_uint32),
+        ("max_entries", c_uint64),
+        ("max_bytes", c_uint64),
+        ("default_ttl_ms", c_uint64),
+        ("default_tti_ms", c_uint64),
+        ("hash_seed", c_uint64),
+    ]
+
+
+class Value(Structure):
+    """cachecore_value_t"""
+
+    _fields_ = [
+        ("data", c_void_p),
+        ("size", c_size_t),
+        ("owner", c_void_p),
+        ("lease", c_uint64),
+    ]
+
+
+class EntryInfo(Sized):
+    """cachecore_entry_info_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("value_size", c_uint64),
+        ("ttl_ms", c_int64),
+        ("age_ms", c_int64),
+        ("idle_ms", c_int64),
+        ("version", c_uint64),
+    ]
+
+
+class ScanRecord(Structure):
+    """cachecore_scan_record_t"""
+
+    _fields_ = [
+        ("record_size", c_uint32),
+        ("key_size", c_uint32),
+        ("value_size", c_uint64),
+        ("ttl_ms", c_int64),
+    ]
+
+
+class Stats(Sized):
+    """cachecore_stats_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("shard_count", c_uint32),
+        ("entries", c_uint64),
+        ("bytes_used", c_uint64),
+        ("bytes_limit", c_uint64),
+        ("entries_limit", c_uint64),
+        ("hits", c_uint64),
+        ("misses", c_uint64),
+        ("inserts", c_uint64),
+        ("updates", c_uint64),
+        ("deletes", c_uint64),
+        ("evictions", c_uint64),
+        ("expirations", c_uint64),
+        ("refused", c_uint64),
+        ("bytes_resident", c_uint64),
+    ]
+
+
+class SweeperOptions(Sized):
+    """cachecore_sweeper_options_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("flags", c_uint32),
+        ("interval_ms", c_uint64),
+        ("max_slice_us", c_uint64),
+    ]
+
+
+class SweeperStatus(Sized):
+    """cachecore_sweeper_status_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("state", c_uint32),
+        ("healthy", c_uint32),
+        ("reserved", c_uint32),
+        ("interval_ms", c_uint64),
+        ("sweeps_run", c_uint64),
+        ("entries_removed", c_uint64),
+        ("last_removed", c_uint64),
+        ("last_duration_ns", c_uint64),
+        ("max_slice_ns", c_uint64),
+        ("last_run_age_ms", c_int64),
+        ("errors", c_uint64),
+        ("backlog", c_uint64),
+    ]
+
+
+def _declare(library: ctypes.CDLL, name: str, result: Any, arguments: Any) -> Callable[..., Any]:
+    function = library[name]  # a new object each time: declarations are not shared
+    function.restype = result
+    function.argtypes = arguments
+    return function
+
+
+def _quick(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    return _declare(_library.keeping_gil, name, result, arguments)
+
+
+def _waits(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    return _declare(_library.releasing_gil, name, result, arguments)
+
+
+_status = c_int32
+_cache = c_void_p
+_bytes = c_char_p  # borrowed for the call; NUL bytes are nothing special, the size is explicit
+_size = c_size_t
+_array = c_void_p  # of a batch: an address, or any ctypes array
+_sizes = POINTER(c_size_t)
+_u64s = POINTER(c_uint64)
+_i64s = POINTER(c_int64)
+_key = (_cache, _bytes, _size)
+_entry = (*_key, _bytes, _size)
+_many_keys = (_cache, _size, _array, _array)
+
+# fmt: off
+version = _quick("cachecore_version", c_uint32)
+status_text = _quick("cachecore_status_text", c_char_p, _status)
+options_init = _quick("cachecore_options_init", None, POINTER(Options))
+open = _waits("cachecore_open", _status, POINTER(Options), POINTER(c_void_p))
+close = _waits("cachecore_close", None, _cache)
+get = _quick("cachecore_get", _status, *_key, c_void_p, _size, _sizes)
+acquire = _quick("cachecore_acquire", _status, *_key, POINTER(Value))
+release = _quick("cachecore_release", None, POINTER(Value))
+contains = _quick("cachecore_contains", _status, *_key)
+ttl = _quick("cachecore_ttl", _status, *_key, _i64s)
+inspect = _quick("cachecore_inspect", _status, *_key, POINTER(EntryInfo))
+set = _quick("cachecore_set", _status, *_entry, c_uint64)
+set_until = _quick("cachecore_set_until", _status, *_entry, c_int64)
+add = _quick("cachecore_add", _status, *_entry, c_uint64)
+replace = _quick("cachecore_replace", _status, *_entry, c_uint64)
+compare_and_set = _quick("cachecore_compare_and_set", _status, *_entry, c_uint64, c_uint64)
+delete = _quick("cachecore_delete", _status, *_key)
+touch = _quick("cachecore_touch", _status, *_key, c_uint64)
+increment = _quick("cachecore_increment", _status, *_key, c_int64, c_int64, c_uint64, _i64s)
+get_many = _waits("cachecore_get_many", _status, *_many_keys, _array, _array, _array, _array)
+set_many = _waits("cachecore_set_many", _status, *_many_keys, _array, _array, _array, _array)
+delete_many = _waits("cachecore_delete_many", _status, *_many_keys, _array, _u64s)
+scan = _waits("cachecore_scan", _status, _cache, _u64s, _bytes, _size, c_void_p, _size, _sizes, _sizes)
+delete_prefix = _waits("cachecore_delete_prefix", _status, _cache, _bytes, _size, _u64s)
+clear = _waits("cachecore_clear", _status, _cache)
+count = _waits("cachecore_count", c_uint64, _cache)
+cleanup_expired = _waits("cachecore_cleanup_expired", _status, _cache, c_uint64, _u64s)
+resize = _waits("cachecore_resize", _status, _cache, c_uint64, c_uint64)
+stats = _waits("cachecore_stats", _status, _cache, POINTER(Stats))
+reset_stats = _waits("cachecore_reset_stats", _status, _cache)
+sweeper_options_init = _quick("cachecore_sweeper_options_init", None, POINTER(SweeperOptions))
+sweeper_start = _waits("cachecore_sweeper_start", _status, _cache, POINTER(SweeperOptions))
+sweeper_stop = _waits("cachecore_sweeper_stop", _status, _cache, c_uint32)
+sweeper_pause = _waits("cachecore_sweeper_pause", _status, _cache)
+sweeper_resume = _waits("cachecore_sweeper_resume", _status, _cache)
+sweeper_set_interval = _waits("cachecore_sweeper_set_interval", _status, _cache, c_uint64)
+sweeper_trigger = _waits("cachecore_sweeper_trigger", _status, _cache, _u64s)
+sweeper_status = _waits("cachecore_sweeper_status", _status, _cache, POINTER(SweeperStatus))
+advance_clock = _waits("cachecore_advance_clock", _status, _cache, c_uint64)
+# fmt: on
+
+# The two calls a cache lives on, a second time without argtypes, which halves what a call costs:
+# ctypes then converts nothing, so every argument must be a ctypes object of the exact type, or
+# bytes where the prototype has a pointer.
+
+get_boxed: Callable[..., int] = _declare(_library.keeping_gil, "cachecore_get", c_int32, None)
+set_boxed: Callable[..., int] = _declare(_library.keeping_gil, "cachecore_set", c_int32, None)
+
+
+class _Boxes(dict[int, c_size_t]):
+    """n -> c_size_t(n): ready-made for the usual sizes, made on the spot for the others."""
+
+    def __missing__(self, size: int) -> c_size_t:
+        return c_size_t(size)
+
+
+SIZE = _Boxes((size, c_size_t(size)) for size in range(1025))
+DEFAULT_TTL = c_uint64(0)
+
+# A record of cachecore_scan, read much faster than through ScanRecord.
+SCAN_RECORD = Struct("@IIQq")

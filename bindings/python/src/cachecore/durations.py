@@ -1,0 +1,99 @@
+"""Time as Python says it, seconds, and as the library says it, whole milliseconds.
+
+A duration is an ``int`` or ``float`` of seconds, or a ``timedelta``.  It is read to the
+microsecond, the resolution of timedelta, and rounded *up* to the millisecond, so that nothing
+ends before its time.  ``NEVER`` (``math.inf``) stands for no end, ``None`` for the default.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from . import _native
+
+Duration: TypeAlias = float | timedelta
+
+#: A lifetime without end.
+NEVER: Final = math.inf
+
+_MICROSECOND = timedelta(microseconds=1)
+_LONGEST = _native.TTL_NEVER - 1
+
+
+def _microseconds(time: Duration, name: str) -> int:
+    if isinstance(time, timedelta):
+        return time // _MICROSECOND
+    if not isinstance(time, (int, float)):
+        raise TypeError(f"{name} must be seconds or a timedelta, not {type(time).__name__!r}")
+    if not math.isfinite(time):
+        raise ValueError(f"{name} cannot be {time}")
+    microseconds = time * 1_000_000 if isinstance(time, int) else round(time * 1_000_000.0)
+    return microseconds or int(time > 0)  # the shortest of times is not none
+
+
+def _round_up(count: int, unit: int) -> int:
+    return -(-count // unit)
+
+
+def _whole(duration: Duration, name: str, unit: int) -> int:
+    microseconds = _microseconds(duration, name)
+    if microseconds <= 0:
+        raise ValueError(f"{name} must be greater than 0")
+    return min(_round_up(microseconds, unit), _LONGEST)
+
+
+def ttl_ms(ttl: Duration | None, name: str = "ttl") -> int:
+    """A lifetime: None is 0, the cache's default; NEVER is CACHECORE_TTL_NEVER.
+
+    Zero is a ValueError, because in C it means "the default" and in other caches "at once" or
+    "never": whoever writes it should say which.  A negative lifetime is one, too.
+    """
+    if ttl is None:
+        return 0
+    if ttl == NEVER:
+        return _native.TTL_NEVER
+    return _whole(ttl, name, 1000)
+
+
+def default_ms(duration: Duration | None, name: str) -> int:
+    """A lifetime in the options, where None and NEVER alike are 0: no end."""
+    return 0 if duration is None or duration == NEVER else _whole(duration, name, 1000)
+
+
+def interval_ms(interval: Duration | None) -> int:
+    """The sweeper's pace: None is 0, automatic."""
+    return 0 if interval is None else _whole(interval, "interval", 1000)
+
+
+def slice_us(duration: Duration | None) -> int:
+    """The longest hold of a lock: None is 0, the library's default."""
+    return 0 if duration is None else _whole(duration, "max_slice", 1)
+
+
+def timeout_ms(timeout: Duration | None) -> int:
+    """A wait that fits 32 bits: None and NEVER are 0, as long as it takes."""
+    if timeout is None or timeout == NEVER:
+        return 0
+    return min(_whole(timeout, "timeout", 1000), 2**32 - 1)
+
+
+def step_ms(step: Duration) -> int:
+    """How far to move a manual clock; 0 is allowed."""
+    microseconds = _microseconds(step, "seconds")
+    if microseconds < 0:
+        raise ValueError("a clock does not go back")
+    return min(_round_up(microseconds, 1000), _LONGEST)
+
+
+def deadline_ms(when: datetime | float) -> int:
+    """A point of the wall clock, in milliseconds since 1970."""
+    seconds = when.timestamp() if isinstance(when, datetime) else when
+    milliseconds = _round_up(_microseconds(seconds, "when"), 1000)
+    return max(-(2**63), min(milliseconds, 2**63 - 1))
+
+
+def seconds_left(ttl_ms: int) -> float:
+    """What the library reports as time left: -1 is NEVER."""
+    return NEVER if ttl_ms < 0 else ttl_ms / 1000

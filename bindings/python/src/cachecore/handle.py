@@ -1,0 +1,41 @@
+"""The native cache, kept alive for exactly as long as somebody uses it.
+
+``cachecore_close`` must be the last call on its cache, yet in Python one thread may close a cache
+while others are inside it.  No lock and no counter guards against that here, because Python has
+both already: the handle is a ctypes object that owns the native cache, and every native call is
+given this object as its argument.  An argument is referenced until its call returns.  Closing a
+:class:`Cache` only replaces its handle by ``CLOSED``; when the last call in flight has returned,
+the last reference goes, and with it, in whichever thread that is, the native cache.
+
+``CLOSED`` is a NULL pointer.  The library answers CACHECORE_E_ARGUMENT to it, so that use after
+close is noticed where errors are looked at anyway, and the successful path checks nothing.
+
+At interpreter exit caches that are still open stay so: threads may be inside them, and the
+system takes everything back in a moment.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+
+from . import _native
+from .errors import error_for
+
+
+class Handle(ctypes.c_void_p):
+    """Owns a native cache."""
+
+
+#: The handle of every closed cache.
+CLOSED = Handle(None)
+
+
+def open_handle(options: _native.Options) -> Handle:
+    handle = Handle()
+    status = _native.open(ctypes.byref(options), ctypes.byref(handle))
+    if status != _native.OK:
+        raise error_for(status, "cachecore_open")
+    address = ctypes.c_void_p(handle.value)
+    weakref.finalize(handle, _native.close, address).atexit = False
+    return handle
