@@ -133,7 +133,9 @@ enum {
   CACHECORE_NO_EVICT = 1u << 0,
   /* Time stands still until cachecore_advance_clock moves it: for tests that
    * must replay exactly. */
-  CACHECORE_MANUAL_CLOCK = 1u << 1
+  CACHECORE_MANUAL_CLOCK = 1u << 1,
+  /* Keep every entry that leaves the cache for cachecore_take_removals. */
+  CACHECORE_REPORT_REMOVALS = 1u << 2
 };
 
 /* The longest key, in bytes. */
@@ -148,7 +150,7 @@ enum {
 typedef struct cachecore_options {
   uint32_t struct_size;    /* sizeof(cachecore_options_t)                    */
   uint32_t policy;         /* CACHECORE_POLICY_...                           */
-  uint32_t flags;          /* CACHECORE_NO_EVICT, CACHECORE_MANUAL_CLOCK     */
+  uint32_t flags;          /* CACHECORE_NO_EVICT and so on                   */
   uint32_t shard_count;    /* 1 to 256, rounded up to a power of two, fewer
                               if max_bytes is too small for them; 0: chosen
                               from capacity and cores; 1: one exact global
@@ -439,18 +441,58 @@ typedef struct cachecore_stats {
   uint64_t evictions;     /* live entries forgotten to make room             */
   uint64_t expirations;   /* entries removed because they had expired        */
   uint64_t refused;       /* writes that were REFUSED, E_FULL or E_NO_MEMORY */
-  uint64_t bytes_resident;/* memory held from the system, bytes_used and
-                             free space kept for new entries                 */
+  uint64_t bytes_resident; /* memory held from the system: bytes_used, and
+                              free space kept for new entries                */
+  uint64_t removals_lost;  /* removals dropped before they were taken        */
 } cachecore_stats_t;
 
 #define CACHECORE_STATS_INIT \
-  { sizeof(cachecore_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(cachecore_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 CACHECORE_API cachecore_status_t
 cachecore_stats(cachecore_t *cache, cachecore_stats_t *stats_out);
 
 /* Sets the counters to zero, hits and misses included. */
 CACHECORE_API cachecore_status_t cachecore_reset_stats(cachecore_t *cache);
+
+/* ---- Removals ----------------------------------------------------------- */
+
+/* Why an entry left. */
+enum {
+  CACHECORE_REMOVED_EXPIRED = 1,
+  CACHECORE_REMOVED_EVICTED = 2,
+  CACHECORE_REMOVED_REPLACED = 3,
+  CACHECORE_REMOVED_DELETED = 4 /* by delete, clear, ..., or a REFUSED write */
+};
+
+/* One entry that left, in the buffer that `take_removals` fills: this header,
+ * the key's bytes, the value's bytes; the next record begins record_size bytes
+ * after this one. */
+typedef struct cachecore_removal_record {
+  uint64_t record_size; /* bytes, a multiple of 8                            */
+  uint64_t value_size;  /* bytes, from the end of the key                    */
+  uint32_t key_size;    /* bytes, from the end of this header                */
+  uint32_t cause;       /* CACHECORE_REMOVED_...                             */
+} cachecore_removal_record_t;
+
+/*
+ * Takes out what has left a cache opened with CACHECORE_REPORT_REMOVALS, in the
+ * order in which it left its shard, and each removal once; CACHECORE_E_STATE
+ * with any other cache.  Writes whole records to `buffer`, which must be
+ * 8-byte aligned, their total size to *size_out and their number to *count_out
+ * (NULL if not wanted).  CACHECORE_MISS when there is nothing to take;
+ * CACHECORE_E_TOO_SMALL when not one record fits, and *size_out is the size
+ * needed.
+ *
+ * Removals that wait hold their memory, inside max_bytes, and their values may
+ * still be lent.  When that memory is needed for new entries the oldest are
+ * dropped, and counted in the statistics: a cache that is bounded by entries
+ * alone loses none.  An entry is reported when it is removed, not when its
+ * time is up: a sweeper, or cleanup_expired, makes the two one.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_take_removals(cachecore_t *cache, void *buffer, size_t capacity,
+                        size_t *size_out, size_t *count_out);
 
 /* ---- The sweeper -------------------------------------------------------- */
 

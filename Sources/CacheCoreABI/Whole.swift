@@ -13,7 +13,7 @@ public func cachecore_scan(
     let bytes = CacheCoreABI.buffer(buffer, capacity),
     UInt(bitPattern: bytes.baseAddress) % 8 == 0
   else { return argumentError }
-  var records = Shard.ScanBuffer(bytes)
+  var records = RecordBuffer(bytes)
   cache.scan(&cursor.pointee, prefix: prefix, into: &records)
   if records.count == 0, records.needed > 0 {
     size_out.pointee = records.needed
@@ -22,6 +22,28 @@ public func cachecore_scan(
   size_out.pointee = records.used
   count_out?.pointee = records.count
   return success
+}
+
+@c @implementation
+public func cachecore_take_removals(
+  _ cache: OpaquePointer?, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int,
+  _ size_out: UnsafeMutablePointer<Int>?, _ count_out: UnsafeMutablePointer<Int>?
+) -> cachecore_status_t {
+  var status = success
+  guard let cache = open(cache, &status) else { return status }
+  guard let size_out, let bytes = CacheCoreABI.buffer(buffer, capacity),
+    UInt(bitPattern: bytes.baseAddress) % 8 == 0
+  else { return argumentError }
+  guard cache.region.header.pointee.reportsRemovals else { return stateError }
+  var records = RecordBuffer(bytes)
+  cache.takeRemovals(into: &records)
+  if records.count == 0, records.needed > 0 {
+    size_out.pointee = records.needed
+    return Outcome.tooSmall.rawValue
+  }
+  size_out.pointee = records.used
+  count_out?.pointee = records.count
+  return (records.count == 0 ? Outcome.miss : .ok).rawValue
 }
 
 @c @implementation
@@ -96,6 +118,7 @@ public func cachecore_stats(
   result.expirations = reading.expirations
   result.refused = reading.refused
   result.bytes_resident = reading.bytesResident
+  result.removals_lost = reading.removalsLost
   return fill(stats_out, with: result)
 }
 

@@ -85,7 +85,7 @@ struct TestCache {
     var bytes = [UInt64](repeating: 0, count: capacity / 8)
     repeat {
       bytes.withUnsafeMutableBytes { bytes in
-        var buffer = Shard.ScanBuffer(bytes)
+        var buffer = RecordBuffer(bytes)
         prefix.withUnsafeBytes { cache.scan(&cursor, prefix: $0, into: &buffer) }
         var at = 0
         while at < buffer.used {

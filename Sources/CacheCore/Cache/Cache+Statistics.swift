@@ -16,6 +16,7 @@ package struct Statistics {
   package var evictions: UInt64 = 0
   package var expirations: UInt64 = 0
   package var refused: UInt64 = 0
+  package var removalsLost: UInt64 = 0
 }
 
 extension Cache {
@@ -32,6 +33,7 @@ extension Cache {
         sum.evictions += counters.evictions
         sum.expirations += counters.expirations
         sum.refused += counters.refused
+        sum.removalsLost += shard.removals.state.pointee.lost
         for number in 0..<Int(shard.stripeCount) {
           sum.hits += shard.stripe(number).hits
           sum.misses += shard.stripe(number).misses
@@ -61,6 +63,7 @@ extension Cache {
         counters.pointee.evictions = 0
         counters.pointee.expirations = 0
         counters.pointee.refused = 0
+        shard.removals.state.pointee.lost = 0
         for number in 0..<Int(shard.stripeCount) { shard.stripe(number).resetStatistics() }
       }
     }

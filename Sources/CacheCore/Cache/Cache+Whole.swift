@@ -106,7 +106,7 @@ extension Cache {
         let endNs = startNs + Cache.sliceNs
         while left > 0, let ref = shard.policy.any() {
           let isExpired = !shard.isLive(ref, at: clock.coarse)
-          shard.remove(ref)
+          shard.remove(ref, because: isExpired ? .expired : .deleted)
           region.entryBudget.give(1)
           if isExpired {
             shard.counters.pointee.expirations += 1
@@ -144,7 +144,7 @@ extension Cache {
 
   /// Lists live entries from `cursor` on, which it moves; 0 at the end.
   package func scan(
-    _ cursor: inout UInt64, prefix: UnsafeRawBufferPointer, into buffer: inout Shard.ScanBuffer
+    _ cursor: inout UInt64, prefix: UnsafeRawBufferPointer, into buffer: inout RecordBuffer
   ) {
     let number = cursor >> Cache.positionBits
     guard number < UInt64(shardCount) else {
@@ -161,6 +161,15 @@ extension Cache {
       cursor = number << Cache.positionBits | next
     } else {
       cursor = number + 1 < UInt64(shardCount) ? (number + 1) << Cache.positionBits : 0
+    }
+  }
+
+  // MARK: Removals
+
+  /// Takes removals from each shard in turn, as long as the buffer has room.
+  package func takeRemovals(into buffer: inout RecordBuffer) {
+    forEachShard { shard in
+      if buffer.needed == 0 { shard.lock.withLock { shard.takeRemovals(into: &buffer) } }
     }
   }
 

@@ -3,7 +3,8 @@
 package struct Options {
   package static let noEvict: UInt32 = 1 << 0
   package static let manualClock: UInt32 = 1 << 1
-  package static let knownFlags = noEvict | manualClock
+  package static let reportRemovals: UInt32 = 1 << 2
+  package static let knownFlags = noEvict | manualClock | reportRemovals
 
   package static let policyLRU: UInt32 = 0
   package static let policyAdaptive: UInt32 = 1

@@ -82,7 +82,7 @@ package struct Arena {
 
   package enum Allocation {
     /// A block, and the flags its header must begin with.
-    case block(Ref, flags: UInt64)
+    case block(Ref, _ flags: UInt64)
     case noRoom
     case noMemory
   }
@@ -90,7 +90,7 @@ package struct Arena {
   /// A block of at least `units`, from a hole or, if allowed, from the top. Its
   /// header is not valid until it is written.
   package func allocate(_ units: UInt32, mayExtend: Bool = true) -> Allocation {
-    if let hole = takeHole(fitting: units) { return .block(hole, flags: use(hole, units)) }
+    if let hole = takeHole(fitting: units) { return .block(hole, use(hole, units)) }
     guard mayExtend else { return .noRoom }
     let ref = state.pointee.top
     let newTop = UInt64(ref) + UInt64(units)
@@ -103,7 +103,7 @@ package struct Arena {
     state.pointee.top = Ref(newTop)
     state.pointee.usedUnits += UInt64(units)
     pages.addBoundary(ref)
-    return .block(ref, flags: 0)
+    return .block(ref, 0)
   }
 
   /// Memory for the arena's first `units` and for the records of their pages.

@@ -61,6 +61,8 @@ package struct RegionHeader {
 
   @inline(__always) package var isManualClock: Bool { flags & Options.manualClock != 0 }
   @inline(__always) package var isNoEvict: Bool { flags & Options.noEvict != 0 }
+  @inline(__always)
+  package var reportsRemovals: Bool { flags & Options.reportRemovals != 0 }
 }
 
 /// Where things lie in the region, in bytes; the same in every shard.

@@ -60,7 +60,7 @@ extension Shard {
         platform_prefetch(
           index.bucket(for: hash(of: refs[i]).forIndex, in: index.table.relaxed).base)
       }
-      for i in 0..<count { remove(refs[i]) }
+      for i in 0..<count { remove(refs[i], because: .expired) }
       counters.pointee.expirations += UInt64(count)
       return UInt64(count)
     }

@@ -170,12 +170,19 @@ extension Shard {
 
   /// Ends a lease. The last one on an entry that is gone frees its block.
   package func release(_ ref: Ref) {
+    if isLastLease(ref) { lock.withLock { arena.free(ref) } }
+  }
+
+  /// The same for the holder of the lock.
+  package func endLease(_ ref: Ref) {
+    if isLastLease(ref) { arena.free(ref) }
+  }
+
+  private func isLastLease(_ ref: Ref) -> Bool {
     let identity = entry(ref).identity.pointee.wrappingSubtract(
       1, ordering: .acquiringAndReleasing
     ).newValue
-    if identity & Entry.Identity.dead != 0, identity & Entry.Identity.leaseMask == 0 {
-      lock.withLock { arena.free(ref) }
-    }
+    return identity & Entry.Identity.dead != 0 && identity & Entry.Identity.leaseMask == 0
   }
 
   // MARK: For the holder of the lock

@@ -7,7 +7,7 @@ import Synchronization
 
 extension Shard {
   package enum Room {
-    case block(Ref, flags: UInt64)
+    case block(Ref, _ flags: UInt64)
     case none(Shortage)
   }
 
@@ -31,10 +31,8 @@ extension Shard {
   /// should give up something.
   package func makeRoom(units: UInt32, at now: UInt64, mayAskOthers: Bool) -> Room {
     let (arena, policy) = (arena, policy)
-    while removeSomeExpired(at: now) > 0 {
-      if case .block(let ref, let flags) = arena.allocate(units) {
-        return .block(ref, flags: flags)
-      }
+    while dropRemoval() || removeSomeExpired(at: now) > 0 {
+      if case .block(let ref, let flags) = arena.allocate(units) { return .block(ref, flags) }
     }
     if mayAskOthers, isFarBelowShare { return .none(.poor) }
     var evacuations = 0
@@ -45,20 +43,21 @@ extension Shard {
         evacuations += 1
         worthwhile += worthwhile / 2
         evacuate(units: units)
-        if case .block(let ref, let flags) = arena.allocate(units) {
-          return .block(ref, flags: flags)
-        }
+      } else if !header.pointee.isNoEvict, let victim = policy.victim() {
+        evict(victim)
+        region.entryBudget.give(1)
+        _ = dropRemoval()
+      } else {
+        break
       }
-      if header.pointee.isNoEvict { break }
-      guard let victim = policy.victim() else { break }
-      evict(victim)
-      region.entryBudget.give(1)
-      if case .block(let ref, let flags) = arena.allocate(units) {
-        return .block(ref, flags: flags)
-      }
+      if case .block(let ref, let flags) = arena.allocate(units) { return .block(ref, flags) }
     }
-    if case .noMemory = arena.allocate(units) { return .none(.noMemory) }
-    return .none(header.pointee.isNoEvict ? .full : .poor)
+    // Once more, to tell a bound from a system that has no memory.
+    switch arena.allocate(units) {
+    case .block(let ref, let flags): return .block(ref, flags)
+    case .noMemory: return .none(.noMemory)
+    case .noRoom: return .none(header.pointee.isNoEvict ? .full : .poor)
+    }
   }
 
   /// Whether this shard has so much less memory than its share that others
@@ -82,7 +81,7 @@ extension Shard {
 
   /// Forgets an entry. Its credit is the caller's.
   package func evict(_ ref: Ref) {
-    remove(ref)
+    remove(ref, because: .evicted)
     counters.pointee.evictions += 1
   }
 
@@ -161,7 +160,7 @@ extension Shard {
       keySize: use.keySize, valueSize: entry.valueSize(use, entry.termNow))!
     if case .block(let target, let flags) = arena.allocate(units, mayExtend: false) {
       move(slot, to: target, flags: flags, hash: hash.forIndex, identity: identity)
-    } else if header.pointee.isNoEvict {
+    } else if header.pointee.isNoEvict || header.pointee.reportsRemovals {
       entry.identity.relaxed = identity
       return false
     } else {
@@ -221,6 +220,7 @@ extension Shard {
     let before = arena.span.chargedPages
     guard before > 0 else { return 0 }
     while removeSomeExpired(at: now) > 0 {}
+    while dropRemoval() {}
     let target = before > pageCount ? before - pageCount : 0
     let targetTop = max(
       Ref(truncatingIfNeeded: target * UInt64(PageTable.unitsPerPage)), Arena.firstRef)
@@ -243,6 +243,7 @@ extension Shard {
       {
         evict(victim)
         region.entryBudget.give(1)
+        _ = dropRemoval()
       }
     }
     guard arena.state.pointee.top > targetTop else { return }

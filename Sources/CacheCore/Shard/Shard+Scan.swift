@@ -9,19 +9,10 @@ extension Shard {
   /// More than any chain refers to.
   private static let chainCapacity = 1024
 
-  package struct ScanBuffer {
-    package let bytes: UnsafeMutableRawBufferPointer
-    package var used = 0
-    package var count = 0
-    /// What the first record that did not fit would have taken.
-    package var needed = 0
-    package init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
-  }
-
   /// Lists live entries with the prefix from `position` on. The position to go
   /// on from; nil at the end of the shard.
   package func scan(
-    from position: UInt64, prefix: UnsafeRawBufferPointer, into buffer: inout ScanBuffer,
+    from position: UInt64, prefix: UnsafeRawBufferPointer, into buffer: inout RecordBuffer,
     at now: UInt64, exactNow: UInt64
   ) -> UInt64? {
     var position = position
@@ -31,13 +22,11 @@ extension Shard {
         // In order of position, so that a full buffer can be gone on from. The
         // entries of a bucket are few.
         while let next = earliest(in: refs, from: position) {
-          let start = buffer.used
-          let count = buffer.count
+          let before = buffer
           for ref in refs where index.position(of: hash(of: ref).forIndex) == next {
             if isLive(ref, at: now), !append(ref, to: &buffer, exactNow: exactNow) {
               // Entries with one position stay together.
-              buffer.used = start
-              buffer.count = count
+              buffer.revert(to: before)
               return next
             }
           }
@@ -62,7 +51,7 @@ extension Shard {
       guard let (bucket, end) = index.bucket(at: position) else { return nil }
       withRefs(in: bucket, prefix: prefix) { refs in
         for ref in refs where isLive(ref, at: now) {
-          remove(ref)
+          remove(ref, because: .deleted)
           counters.pointee.deletes += 1
           region.entryBudget.give(1)
           removed += 1
@@ -108,24 +97,19 @@ extension Shard {
   }
 
   /// Writes one record, as cachecore_scan_record_t has it.
-  private func append(_ ref: Ref, to buffer: inout ScanBuffer, exactNow: UInt64) -> Bool {
+  private func append(_ ref: Ref, to buffer: inout RecordBuffer, exactNow: UInt64) -> Bool {
     let entry = entry(ref)
     let (use, term) = (entry.useNow, entry.termNow)
     let headerSize = 24
-    let size = (headerSize + use.keySize + 7) / 8 * 8
-    guard buffer.used + size <= buffer.bytes.count else {
-      if buffer.needed == 0 { buffer.needed = size }
+    guard let record = buffer.append(headerSize: headerSize, contentSize: use.keySize) else {
       return false
     }
-    let record = buffer.bytes.baseAddress! + buffer.used
-    record.storeBytes(of: UInt32(size), as: UInt32.self)
+    record.storeBytes(of: UInt32((headerSize + use.keySize + 7) / 8 * 8), as: UInt32.self)
     record.storeBytes(of: UInt32(use.keySize), toByteOffset: 4, as: UInt32.self)
     record.storeBytes(of: entry.valueSize(use, term), toByteOffset: 8, as: UInt64.self)
     record.storeBytes(
       of: Shard.remaining(until: end(use, term), at: exactNow), toByteOffset: 16, as: Int64.self)
     platform_copy(record + headerSize, entry.base + use.keyOffset, use.keySize)
-    buffer.used += size
-    buffer.count += 1
     return true
   }
 

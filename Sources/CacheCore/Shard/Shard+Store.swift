@@ -61,7 +61,7 @@ extension Shard {
     else { return refuse(slot, parts, isLive: isLive, as: .refused) }
     var slot = slot
     if let expired = slot, !isLive {
-      remove(expired, hash: parts.forIndex)
+      remove(expired, hash: parts.forIndex, because: .expired)
       counters.pointee.expirations += 1
       region.entryBudget.give(1)
       slot = nil
@@ -99,7 +99,7 @@ extension Shard {
     if let slot {
       index.replace(slot, hash: parts.forIndex, by: ref)
       policy.replace(slot.ref, by: ref)
-      retireBlock(slot.ref)
+      retire(slot.ref, because: .replaced)
       counters.pointee.updates += 1
     } else {
       let growth = index.insert(hash: parts.forIndex, tag: parts.tag, ref: ref)
@@ -136,7 +136,7 @@ extension Shard {
     counters.pointee.refused += 1
     if header.pointee.isNoEvict { return .done(outcome == .noMemory ? outcome : .full) }
     if let slot {
-      remove(slot, hash: parts.forIndex)
+      remove(slot, hash: parts.forIndex, because: isLive ? .deleted : .expired)
       region.entryBudget.give(1)
       if isLive { counters.pointee.deletes += 1 } else { counters.pointee.expirations += 1 }
     }
@@ -190,7 +190,8 @@ extension Shard {
     let entry = entry(slot.ref)
     let present = entry.units
     let isLong = UInt64(value.count) > Entry.shortValueSizeMax
-    guard header.pointee.isNoEvict, units <= present, present - units <= 7,
+    guard header.pointee.isNoEvict, !header.pointee.reportsRemovals, units <= present,
+      present - units <= 7,
       isLong == entry.hasFlag(Entry.Flag.long)
     else { return false }
     let identity = entry.identity.relaxed
@@ -225,7 +226,7 @@ extension Shard {
   ) -> Outcome {
     drainReads()
     guard let slot = find(parts, key), isLive(slot.ref, at: now) else { return .miss }
-    remove(slot, hash: parts.forIndex)
+    remove(slot, hash: parts.forIndex, because: .deleted)
     counters.pointee.deletes += 1
     region.entryBudget.give(1)
     return .ok

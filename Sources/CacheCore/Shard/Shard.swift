@@ -102,6 +102,14 @@ package struct Shard {
     }
   }
 
+  package var removals: RemovalQueue {
+    @inline(__always) get {
+      RemovalQueue(
+        state: (base + ShardLayout.removals).assumingMemoryBound(to: RemovalQueue.State.self),
+        arenaBase: arenaBase)
+    }
+  }
+
   package var policy: EvictionPolicy {
     @inline(__always) get {
       EvictionPolicy(state: base + ShardLayout.policy, arenaBase: arenaBase)
@@ -188,34 +196,32 @@ package struct Shard {
   // MARK: Removing
 
   /// Takes an entry out of everything, and gives its block back, now or when
-  /// its last lease is released. The caller counts it.
-  package func remove(_ slot: Index.Slot, hash: UInt32) {
+  /// nobody has it any more. The caller counts it.
+  package func remove(_ slot: Index.Slot, hash: UInt32, because cause: Removal.Cause) {
     index.remove(slot, hash: hash)
-    retire(slot.ref)
+    policy.remove(slot.ref)
+    retire(slot.ref, because: cause)
     counters.pointee.entries -= 1
   }
 
   /// Removes by reference alone.
-  package func remove(_ ref: Ref) {
+  package func remove(_ ref: Ref, because cause: Removal.Cause) {
     let hash = hash(of: ref).forIndex
-    remove(index.find(hash: hash, ref: ref)!, hash: hash)
+    remove(index.find(hash: hash, ref: ref)!, hash: hash, because: cause)
   }
 
-  /// What remains to be done for an entry that the index no longer refers to.
-  package func retire(_ ref: Ref) {
-    policy.remove(ref)
-    retireBlock(ref)
-  }
-
-  package func retireBlock(_ ref: Ref) {
+  /// What remains to be done for an entry that neither index nor policy refers
+  /// to any more.
+  package func retire(_ ref: Ref, because cause: Removal.Cause) {
     let entry = entry(ref)
     if entry.hasFlag(Entry.Flag.expired) { wheel.removeExpired(in: PageTable.page(of: ref)) }
     counters.pointee.versionFloor = max(counters.pointee.versionFloor, entry.version + 1)
-    // Whoever comes second, this or the last release, frees the block.
+    let isReported = header.pointee.reportsRemovals && removals.add(entry, ref, cause)
+    // Whoever comes last, this or the end of a lease, frees the block.
     let before = entry.identity.pointee.bitwiseOr(
       Entry.Identity.dead, ordering: .acquiringAndReleasing
     ).oldValue
-    if before & Entry.Identity.leaseMask == 0 { arena.free(ref) }
+    if !isReported, before & Entry.Identity.leaseMask == 0 { arena.free(ref) }
   }
 
   // MARK: Invariants

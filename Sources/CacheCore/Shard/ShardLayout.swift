@@ -13,6 +13,7 @@ package enum ShardLayout {
   package static let index = 448
   package static let wheel = 512
   package static let policy = 576
+  package static let removals = 800
   package static let wheelSlots = 832
   package static let bins = wheelSlots + ExpiryWheel.slotsSize
   package static let stripes = (bins + Arena.binsSize + 127) / 128 * 128
