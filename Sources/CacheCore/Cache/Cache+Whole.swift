@@ -213,12 +213,14 @@ extension Cache {
       var hasProgress = false
       forEachShard { shard in
         shard.lock.withLock {
-          if region.entryBudget.isExceeded, let victim = shard.policy.victim() {
-            if shard.removeSomeExpired(at: clock.coarse) == 0 {
+          if region.entryBudget.isExceeded {
+            if shard.removeSomeExpired(at: clock.coarse) > 0 {
+              hasProgress = true
+            } else if let victim = shard.victim() {
               shard.evict(victim)
               region.entryBudget.give(1)
+              hasProgress = true
             }
-            hasProgress = true
           }
           if region.pageBudget.isExceeded {
             hasProgress = shard.surrender(pageCount: 8, at: clock.coarse) > 0 || hasProgress

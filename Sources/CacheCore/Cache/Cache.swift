@@ -253,7 +253,7 @@ package struct Cache {
     guard let richest else { return false }
     let donor = shard(richest)
     return donor.lock.withLock {
-      guard let victim = donor.policy.victim() else { return false }
+      guard let victim = donor.victim() else { return false }
       donor.evict(victim)
       region.entryBudget.give(1)
       return true

@@ -6,7 +6,7 @@ import Synchronization
 /// works wherever it is mapped. What it refers to, it refers to by offsets.
 ///
 ///     RegionHeader   one page: what the cache is, and its bounds
-///     shard 0        control | buckets | overflow buckets | pages | arena
+///     shard 0        control | buckets | overflow | pages | sketch | ghosts | arena
 ///     shard 1        ...
 ///
 /// The address space for all of it is reserved at the start, and committed and
@@ -76,6 +76,8 @@ package struct Geometry {
   package var bucketsOffset: UInt64
   package var overflowOffset: UInt64
   package var pagesOffset: UInt64
+  package var sketchOffset: UInt64
+  package var ghostsOffset: UInt64
   package var arenaOffset: UInt64
   package var arenaSize: UInt64
   /// Buckets a shard begins with; it always has this many times a power of two
@@ -97,7 +99,9 @@ package struct Geometry {
     bucketsOffset = control
     overflowOffset = bucketsOffset + Geometry.roundedToPages(arenaSize / 4)
     pagesOffset = overflowOffset + Geometry.roundedToPages(arenaSize / 8)
-    arenaOffset = pagesOffset + Geometry.roundedToPages(arenaSize / 128)
+    sketchOffset = pagesOffset + Geometry.roundedToPages(arenaSize / 128)
+    ghostsOffset = sketchOffset + Geometry.roundedToPages(arenaSize / 4)
+    arenaOffset = ghostsOffset + Geometry.roundedToPages(arenaSize / 8)
     shardStride = arenaOffset + arenaSize
     regionSize = UInt64(Geometry.headerSize) + UInt64(shardCount) * shardStride
   }
@@ -119,6 +123,7 @@ package struct Geometry {
       stripeCount: stripeCount)
     return regionSize == expected.regionSize && shardStride == expected.shardStride
       && bucketsOffset == expected.bucketsOffset && overflowOffset == expected.overflowOffset
-      && pagesOffset == expected.pagesOffset && arenaOffset == expected.arenaOffset
+      && pagesOffset == expected.pagesOffset && sketchOffset == expected.sketchOffset
+      && ghostsOffset == expected.ghostsOffset && arenaOffset == expected.arenaOffset
   }
 }

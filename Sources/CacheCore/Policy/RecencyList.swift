@@ -22,6 +22,7 @@ package struct RecencyList {
   private func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
 
   package var oldest: Ref? { state.pointee.oldest == 0 ? nil : state.pointee.oldest }
+  package var newest: Ref? { state.pointee.newest == 0 ? nil : state.pointee.newest }
   package var count: UInt64 { state.pointee.count }
 
   /// The entry used next after `ref`; nil after the newest.
@@ -45,6 +46,16 @@ package struct RecencyList {
     state.pointee.count += 1
   }
 
+  /// Adds an entry as the oldest.
+  package func addOldest(_ ref: Ref) {
+    let oldest = state.pointee.oldest
+    entry(ref).previous.relaxed = oldest
+    entry(ref).next.relaxed = 0
+    if oldest != 0 { entry(oldest).next.relaxed = ref } else { state.pointee.newest = ref }
+    state.pointee.oldest = ref
+    state.pointee.count += 1
+  }
+
   @inline(__always)
   package func remove(_ ref: Ref) {
     let (newer, older) = (entry(ref).previous.relaxed, entry(ref).next.relaxed)
@@ -61,9 +72,11 @@ package struct RecencyList {
     add(ref)
   }
 
-  /// Puts `ref` where `old` is, which has been copied to it, links included.
+  /// Puts `ref` where `old` is.
   package func relink(_ old: Ref, as ref: Ref) {
-    let (newer, older) = (entry(ref).previous.relaxed, entry(ref).next.relaxed)
+    let (newer, older) = (entry(old).previous.relaxed, entry(old).next.relaxed)
+    entry(ref).previous.relaxed = newer
+    entry(ref).next.relaxed = older
     if newer != 0 { entry(newer).next.relaxed = ref } else { state.pointee.newest = ref }
     if older != 0 { entry(older).previous.relaxed = ref } else { state.pointee.oldest = ref }
   }

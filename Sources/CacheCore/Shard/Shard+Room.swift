@@ -30,7 +30,7 @@ extension Shard {
   /// found none. `mayAskOthers`: rather than forget much, say that others
   /// should give up something.
   package func makeRoom(units: UInt32, at now: UInt64, mayAskOthers: Bool) -> Room {
-    let (arena, policy) = (arena, policy)
+    let arena = arena
     while dropRemoval() || removeSomeExpired(at: now) > 0 {
       if case .block(let ref, let flags) = arena.allocate(units) { return .block(ref, flags) }
     }
@@ -43,7 +43,7 @@ extension Shard {
         evacuations += 1
         worthwhile += worthwhile / 2
         evacuate(units: units)
-      } else if !header.pointee.isNoEvict, let victim = policy.victim() {
+      } else if !header.pointee.isNoEvict, let victim = victim() {
         evict(victim)
         region.entryBudget.give(1)
         _ = dropRemoval()
@@ -98,7 +98,7 @@ extension Shard {
     repeat {
       if removeSomeExpired(at: now) > 0 { continue }
       if header.pointee.isNoEvict { return .full }
-      guard let victim = policy.victim() else { return .poor }
+      guard let victim = victim() else { return .poor }
       evict(victim)
       // The victim's credit becomes the new entry's, unless there are too many
       // entries as it is.
@@ -239,7 +239,7 @@ extension Shard {
     let wanted = UInt64(arena.state.pointee.top - targetTop)
     if !header.pointee.isNoEvict {
       while arena.state.pointee.holeUnits < wanted, arena.state.pointee.top > targetTop,
-        let victim = policy.victim()
+        let victim = victim()
       {
         evict(victim)
         region.entryBudget.give(1)

@@ -66,6 +66,7 @@ extension Shard {
       region.entryBudget.give(1)
       slot = nil
     }
+    if slot == nil { policy.prepare(parts.forIndex) }
     if slot == nil, let shortage = makeEntryRoom(at: now) {
       if shortage == .poor, mayAskOthers { return .needsEntry }
       return refuse(nil, parts, isLive: false, as: .refused)
@@ -98,7 +99,7 @@ extension Shard {
       key: key, value: value, version: version, deadline: deadline, now: now, blockFlags: flags)
     if let slot {
       index.replace(slot, hash: parts.forIndex, by: ref)
-      policy.replace(slot.ref, by: ref)
+      policy.replace(slot.ref, by: ref, parts.forIndex)
       retire(slot.ref, because: .replaced)
       counters.pointee.updates += 1
     } else {
@@ -108,7 +109,7 @@ extension Shard {
         region.entryBudget.give(1)
         return giveUpIndex(parts, growth, at: now, mayAskOthers: mayAskOthers)
       }
-      policy.add(ref, hash: parts.forIndex)
+      policy.add(ref)
       counters.pointee.entries += 1
       counters.pointee.inserts += 1
       growIndex(at: now)
@@ -212,7 +213,7 @@ extension Shard {
       blockFlags: use.word & Entry.Flag.afterHole
         | UInt64(present - units) << Entry.Flag.slackShift)
     index.renew(first)
-    policy.use(slot.ref)
+    policy.use(slot.ref, parts.forIndex)
     counters.pointee.updates += 1
     schedule(slot.ref, end: end(entry.useNow, entry.termNow))
     return true
@@ -242,7 +243,7 @@ extension Shard {
     entry.term.relaxed =
       Entry.Term(deadline: deadline, shortValueSize: entry.termNow.shortValueSize).word
     markUsed(slot.ref, at: now)
-    policy.use(slot.ref)
+    policy.use(slot.ref, parts.forIndex)
     schedule(slot.ref, end: end(entry.useNow, entry.termNow))
     return .ok
   }

@@ -73,7 +73,7 @@ package struct Shard {
           at: base + ShardLayout.arenaSpan, from: geometry.arenaOffset, size: geometry.arenaSize),
         pagesSpan: span(
           at: base + ShardLayout.pagesSpan, from: geometry.pagesOffset,
-          size: geometry.arenaOffset - geometry.pagesOffset))
+          size: geometry.sketchOffset - geometry.pagesOffset))
     }
   }
 
@@ -112,9 +112,45 @@ package struct Shard {
 
   package var policy: EvictionPolicy {
     @inline(__always) get {
-      EvictionPolicy(state: base + ShardLayout.policy, arenaBase: arenaBase)
+      EvictionPolicy(
+        recency: RecencyList(
+          state: (base + ShardLayout.lists).assumingMemoryBound(to: RecencyList.State.self),
+          arenaBase: arenaBase),
+        adaptive: adaptivePolicy, isAdaptive: header.pointee.policy == Options.policyAdaptive)
     }
   }
+
+  private var adaptivePolicy: AdaptivePolicy {
+    let geometry = header.pointee.geometry
+    let sketch = base + ShardLayout.sketch
+    let ghosts = base + ShardLayout.ghosts
+    let entriesLimit = region.entriesLimit.relaxed
+    let isByEntries = entriesLimit != UInt64.max
+    let bound =
+      isByEntries
+      ? entriesLimit : region.pagesLimit.relaxed &* UInt64(PageTable.unitsPerPage)
+    return AdaptivePolicy(
+      state: (base + ShardLayout.adaptive).assumingMemoryBound(to: AdaptivePolicy.State.self),
+      lists: base + ShardLayout.lists, checkpoints: Checkpoints(base + ShardLayout.checkpoints),
+      sketch: FrequencySketch(
+        state: sketch.assumingMemoryBound(to: FrequencySketch.State.self),
+        base: base + Int(geometry.sketchOffset),
+        span: span(
+          at: sketch, from: geometry.sketchOffset,
+          size: geometry.ghostsOffset - geometry.sketchOffset)),
+      ghosts: GhostTable(
+        state: ghosts.assumingMemoryBound(to: GhostTable.State.self),
+        base: base + Int(geometry.ghostsOffset),
+        span: span(
+          at: ghosts, from: geometry.ghostsOffset,
+          size: geometry.arenaOffset - geometry.ghostsOffset)),
+      arenaBase: arenaBase, share: max(1, bound / UInt64(header.pointee.shardCount)),
+      isByEntries: isByEntries)
+  }
+
+  /// The entry to forget next. Whoever asks evicts it.
+  @inline(__always)
+  package func victim() -> Ref? { policy.victim { hash(of: $0).forIndex } }
 
   // MARK: Entries
 
@@ -189,7 +225,7 @@ package struct Shard {
   package func drain(_ stripe: ReadStripe) {
     let (index, policy) = (index, policy)
     stripe.drain { hash, ref in
-      if ref != 0, index.find(hash: hash, ref: ref) != nil { policy.use(ref) }
+      if ref != 0, index.find(hash: hash, ref: ref) != nil { policy.use(ref, hash) }
     }
   }
 

@@ -1,0 +1,513 @@
+import Synchronization
+
+/// Keeps what is likely to be used again, by recency or by frequency, whichever
+/// serves the present load.
+///
+///      window            main
+///      young │ old       probation young │ old     protected
+///      ──────────────    ─────────────────────────────────────
+///      new entries;      entries that won a place;  entries used again
+///      LRU               FIFO                       while in probation; LRU
+///
+/// The shape is that of W-TinyLFU (Einziger, Eytan, Friedman and Manes, "Adaptive
+/// Software Cache Management", 2018): an entry that falls out of the window gets
+/// into main only if it was used more often lately (FrequencySketch) than the one
+/// it would displace. Three things are ours.
+///
+/// 1. *A margin.* It must have been used more often by two: counts are halved now
+///    and then, and keys of a loop differ by one depending on when.
+/// 2. *Promotion by ghosts.* An entry that comes back after it fell out of the
+///    window, and fell out after the oldest entry in probation came in, goes straight
+///    to protected: it is used more closely than what main keeps (the rule of LIRS,
+///    Jiang and Zhang 2002). Ghosts and checkpoints tell.
+/// 3. *The window follows its margins.* Four signals say whether the border between
+///    window and main is where it should be: a ghost that fell out of the window
+///    just now (a larger window would have kept it), a hit in the window's old part
+///    (a smaller one would not), and the same two for main. Each moves the border by
+///    an entry or a little more. A load that wants recency drives the window
+///    to 99 %, where this is LRU; a loop drives it to 1 %.
+///
+/// Every operation is O(1). Sizes are entries if the cache is bounded by
+/// entries, else units of the arena; distances are counted in entries. The
+/// tables take 12 bytes for each entry and double when there are more entries
+/// than they are meant for.
+struct AdaptivePolicy {
+  struct State {
+    /// Sizes of the three parts.
+    var windowSize: UInt64
+    var probationSize: UInt64
+    var protectedSize: UInt64
+    /// What window and main may hold together, as far as is known.
+    var capacity: UInt64
+    /// The share of the bound that `capacity` was derived from.
+    var share: UInt64
+    /// The window's part of the capacity.
+    var windowTarget: Double
+    /// Running average of the signals: 1 if all say larger, -1 if smaller.
+    var direction: Double
+    /// Entries the tables are meant for.
+    var entriesMeant: UInt32
+    /// Whether anything was ever evicted.
+    var isFull: UInt32
+    /// Entries that came into probation since the last checkpoint.
+    var sinceCheckpoint: UInt32
+    var random: UInt32
+    /// Whether the entry that is about to be added goes to protected.
+    var isPromotion: UInt32
+    var reserved: UInt32
+  }
+
+  /// An entry's place, in three bits of its header.
+  enum Segment: UInt64 {
+    case none = 0
+    case windowYoung = 1
+    case windowOld = 2
+    case probationYoung = 3
+    case probationOld = 4
+    case protected = 5
+    case probationYoungCheckpoint = 6
+    case probationOldCheckpoint = 7
+
+    var isCheckpoint: Bool { rawValue >= 6 }
+    /// The place without the flag.
+    var plain: Segment {
+      switch self {
+      case .probationYoungCheckpoint: return .probationYoung
+      case .probationOldCheckpoint: return .probationOld
+      default: return self
+      }
+    }
+    var withCheckpoint: Segment {
+      self == .probationYoung ? .probationYoungCheckpoint : .probationOldCheckpoint
+    }
+  }
+
+  // What the policy is made of. Each number is where the published policies have
+  // it, or was found not to matter within a factor of two.
+  private static let initialWindow = 0.05
+  private static let windowMin = 0.01
+  private static let windowMax = 0.99
+  private static let protectedShare = 0.8
+  private static let admissionMargin: UInt64 = 1
+  /// An entry used at least so often gets in once in 128 times all the same, so
+  /// that collisions in the sketch cannot be used to keep it out.
+  private static let warmCount: UInt64 = 6
+  private static let jitterMask: UInt32 = 127
+  private static let directionWeight = 1.0 / 64
+  private static let stepBoost = 2.0
+  /// No signal moves the border by more than one part in so many.
+  private static let stepParts = 256.0
+  private static let checkpointParts: UInt32 = 64
+  private static let ticksInTable: UInt32 = 256
+
+  let state: UnsafeMutablePointer<State>
+  private let lists: UnsafeMutableRawPointer
+  private let arenaBase: UnsafeMutableRawPointer
+  private let sketch: FrequencySketch
+  private let ghosts: GhostTable
+  private let checkpoints: Checkpoints
+  /// The shard's share of the bound, in entries or units.
+  private let share: UInt64
+  private let isByEntries: Bool
+
+  init(
+    state: UnsafeMutablePointer<State>, lists: UnsafeMutableRawPointer,
+    checkpoints: Checkpoints, sketch: FrequencySketch, ghosts: GhostTable,
+    arenaBase: UnsafeMutableRawPointer, share: UInt64, isByEntries: Bool
+  ) {
+    self.state = state
+    self.lists = lists
+    self.checkpoints = checkpoints
+    self.sketch = sketch
+    self.ghosts = ghosts
+    self.arenaBase = arenaBase
+    self.share = share
+    self.isByEntries = isByEntries
+  }
+
+  // MARK: Tables
+
+  private static let entriesMeantMin: UInt32 = 256
+
+  /// Makes tables for the first entries. Without memory for them the policy
+  /// does without, and tries again as entries come.
+  private func begin() {
+    let meant = AdaptivePolicy.entriesMeantMin
+    let (lines, buckets) = (meant / FrequencySketch.entriesPerLine, meant / UInt32(GhostTable.ways))
+    guard sketch.cover(lines: lines) == .done, ghosts.cover(buckets: buckets) == .done else {
+      return
+    }
+    sketch.state.pointee.lines = lines
+    ghosts.state.pointee.buckets = buckets
+    ghosts.state.pointee.tick = max(1, meant / AdaptivePolicy.ticksInTable)
+    ghosts.state.pointee.clock = ghosts.state.pointee.tick
+    state.pointee.entriesMeant = meant
+    state.pointee.random = 12345
+  }
+
+  /// Doubles the tables, if there is memory for that.
+  private func grow() {
+    let (lines, buckets) = (sketch.state.pointee.lines, ghosts.state.pointee.buckets)
+    guard lines < 1 << 28, sketch.cover(lines: 2 * lines) == .done,
+      ghosts.cover(buckets: 2 * buckets) == .done
+    else { return }
+    sketch.double()
+    let meant = 2 * state.pointee.entriesMeant
+    ghosts.double(
+      tickDoubles: meant / AdaptivePolicy.ticksInTable >= 2 * ghosts.state.pointee.tick)
+    state.pointee.entriesMeant = meant
+  }
+
+  private var hasTables: Bool { state.pointee.entriesMeant != 0 }
+
+  // MARK: What the shard tells
+
+  /// A key is about to be stored that was not there. Before room is made for it:
+  /// where it will go decides who must leave.
+  func prepare(_ hash: UInt64) {
+    if !hasTables { begin() }
+    state.pointee.isPromotion = 0
+    guard hasTables else { return }
+    sketch.record(hash, entries: state.pointee.entriesMeant)
+    guard let ghost = ghosts.take(hash) else { return }
+    let isNear = UInt64(ghost.age) <= list(.probationOld).count
+    if ghost.isFromMain {
+      if isNear { signal(-1) }
+      return
+    }
+    if isNear { signal(1) }
+    if let oldest = checkpoints.oldestClock, ghost.age < ghosts.clock &- oldest {
+      state.pointee.isPromotion = 1
+    }
+  }
+
+  /// The entry that was prepared is there.
+  func add(_ ref: Ref) {
+    if state.pointee.isPromotion != 0 {
+      state.pointee.isPromotion = 0
+      enterProtected(ref)
+    } else {
+      link(ref, .windowYoung)
+    }
+    updateCapacity()
+    fillMain()
+    balanceWindow()
+    if hasTables, count > UInt64(state.pointee.entriesMeant) { grow() }
+  }
+
+  /// An entry was used.
+  func use(_ ref: Ref, _ hash: UInt64) {
+    if hasTables { sketch.record(hash, entries: state.pointee.entriesMeant) }
+    switch segment(ref).plain {
+    case .windowYoung:
+      list(.windowYoung).renew(ref)
+    case .windowOld:
+      unlink(ref)
+      link(ref, .windowYoung)
+      signal(1)
+      balanceWindow()
+    case .probationYoung:
+      leaveProbation(ref)
+      enterProtected(ref)
+    case .probationOld:
+      leaveProbation(ref)
+      signal(-1)
+      enterProtected(ref)
+    default:
+      list(.protected).renew(ref)
+    }
+  }
+
+  /// An entry is gone, for whatever reason.
+  func remove(_ ref: Ref) {
+    switch segment(ref).plain {
+    case .probationYoung, .probationOld: leaveProbation(ref)
+    default:
+      unlink(ref)
+      balanceWindow()
+    }
+  }
+
+  /// `ref` takes the place of `old` in everything.
+  func relink(_ old: Ref, as ref: Ref) {
+    let place = segment(old)
+    setSegment(ref, place)
+    list(place.plain).relink(old, as: ref)
+    if place.isCheckpoint { checkpoints.replace(old, by: ref) }
+    addSize(of: old, to: place, sign: false)
+    addSize(of: ref, to: place, sign: true)
+  }
+
+  // MARK: Whom to forget
+
+  /// The entry to forget next. Moves the winner of a contest to main.
+  func victim(hashOf: (Ref) -> UInt64) -> Ref? {
+    state.pointee.isFull = 1
+    if total > 0 { state.pointee.capacity = total }
+    let window = oldestOfWindow
+    let main = oldestOfMain
+    let incoming = state.pointee.isPromotion == 0 ? averageSize : 0
+    guard let candidate = window,
+      main == nil
+        || Double(state.pointee.windowSize) + incoming
+          > wholeTarget
+    else {
+      if let main, hasTables { ghosts.add(hashOf(main), isFromMain: true) }
+      return main ?? window
+    }
+    guard hasTables else { return candidate }
+    let hash = hashOf(candidate)
+    guard let main else {
+      ghosts.add(hash, isFromMain: false)
+      return candidate
+    }
+    if isAdmitted(hash, over: hashOf(main)) {
+      ghosts.add(hashOf(main), isFromMain: true)
+      unlink(candidate)
+      enterProbation(candidate)
+      return main
+    }
+    ghosts.add(hash, isFromMain: false)
+    return candidate
+  }
+
+  private func isAdmitted(_ candidate: UInt64, over victim: UInt64) -> Bool {
+    let count = sketch.count(candidate)
+    if count > sketch.count(victim) + AdaptivePolicy.admissionMargin { return true }
+    guard count >= AdaptivePolicy.warmCount else { return false }
+    var random = state.pointee.random
+    random ^= random << 13
+    random ^= random >> 17
+    random ^= random << 5
+    state.pointee.random = random
+    return random & AdaptivePolicy.jitterMask == 0
+  }
+
+  /// Any entry.
+  func any() -> Ref? { oldestOfWindow ?? oldestOfMain }
+
+  private var oldestOfWindow: Ref? { list(.windowOld).oldest ?? list(.windowYoung).oldest }
+
+  private var oldestOfMain: Ref? {
+    list(.probationOld).oldest ?? list(.probationYoung).oldest ?? list(.protected).oldest
+  }
+
+  // MARK: Moves
+
+  /// While main has room, what falls out of the window goes there without a
+  /// contest: when the cache fills, and after deletes.
+  private func fillMain() {
+    for _ in 0..<2 {
+      guard let ref = oldestOfWindow,
+        Double(state.pointee.windowSize) > state.pointee.windowTarget,
+        Double(mainSize) + wholeTarget + Double(size(ref))
+          <= Double(state.pointee.capacity)
+      else { return }
+      unlink(ref)
+      enterProbation(ref)
+    }
+  }
+
+  private func enterProtected(_ ref: Ref) {
+    link(ref, .protected)
+    let limit =
+      AdaptivePolicy.protectedShare
+      * (Double(state.pointee.capacity) - state.pointee.windowTarget)
+    for _ in 0..<2 where Double(state.pointee.protectedSize) > limit {
+      guard let oldest = list(.protected).oldest else { return }
+      unlink(oldest)
+      enterProbation(oldest)
+    }
+  }
+
+  private func enterProbation(_ ref: Ref) {
+    link(ref, .probationYoung)
+    state.pointee.sinceCheckpoint += 1
+    if state.pointee.sinceCheckpoint
+      > state.pointee.entriesMeant / AdaptivePolicy.checkpointParts,
+      !checkpoints.isFull
+    {
+      state.pointee.sinceCheckpoint = 0
+      checkpoints.append(ref, clock: ghosts.clock)
+      setSegment(ref, .probationYoungCheckpoint)
+    }
+    balanceProbation()
+  }
+
+  private func leaveProbation(_ ref: Ref) {
+    let place = segment(ref)
+    if place.isCheckpoint {
+      // The next younger one stands for the time from now on.
+      let list = list(place.plain)
+      var neighbour = list.newer(than: ref)
+      if neighbour == nil, place.plain == .probationOld {
+        neighbour = self.list(.probationYoung).oldest
+      }
+      if let neighbour, !segment(neighbour).isCheckpoint {
+        checkpoints.replace(ref, by: neighbour)
+        setSegment(neighbour, segment(neighbour).withCheckpoint)
+      } else {
+        checkpoints.remove(ref)
+      }
+    }
+    unlink(ref)
+    balanceProbation()
+  }
+
+  /// Keeps the younger half of probation no longer than the older.
+  private func balanceProbation() {
+    let (young, old) = (list(.probationYoung), list(.probationOld))
+    while young.count > (young.count + old.count) / 2 + 1, let ref = young.oldest {
+      let isCheckpoint = segment(ref).isCheckpoint
+      unlink(ref)
+      link(ref, isCheckpoint ? .probationOldCheckpoint : .probationOld)
+    }
+  }
+
+  /// Keeps the old part of the window as long as that of probation, so that the
+  /// border's two sides are measured alike; at most half of the window.
+  private func balanceWindow() {
+    let (young, old) = (list(.windowYoung), list(.windowOld))
+    let wanted = min(list(.probationOld).count, (young.count + old.count) / 2)
+    for _ in 0..<2 {
+      if old.count < wanted, let ref = young.oldest {
+        unlink(ref)
+        link(ref, .windowOld)
+      } else if old.count > wanted + 1, let ref = old.newest {
+        unlink(ref)
+        link(ref, .windowYoung, asOldest: true)
+      } else {
+        return
+      }
+    }
+  }
+
+  // MARK: The border
+
+  /// Moves the border: 1 for a larger window, -1 for a smaller one.
+  private func signal(_ sign: Double) {
+    guard state.pointee.isFull != 0, count > 0 else { return }
+    state.pointee.direction +=
+      (sign - state.pointee.direction) * AdaptivePolicy.directionWeight
+    let boost = AdaptivePolicy.stepBoost * max(0, state.pointee.direction * sign)
+    let step = min(1 + boost, max(1, Double(count) / AdaptivePolicy.stepParts))
+    let capacity = Double(state.pointee.capacity)
+    let least = max(AdaptivePolicy.windowMin * capacity, averageSize)
+    let target = state.pointee.windowTarget + sign * step * averageSize
+    state.pointee.windowTarget = min(max(target, least), AdaptivePolicy.windowMax * capacity)
+  }
+
+  /// Follows the bound, and what the shard turns out to hold within it.
+  private func updateCapacity() {
+    if share != state.pointee.share {
+      let before = state.pointee.share
+      state.pointee.share = share
+      state.pointee.capacity = share
+      let part =
+        before == 0
+        ? AdaptivePolicy.initialWindow : state.pointee.windowTarget / Double(before)
+      state.pointee.windowTarget = max(part * Double(share), 1)
+    }
+    if total > state.pointee.capacity { state.pointee.capacity = total }
+  }
+
+  // MARK: Lists and sizes
+
+  private var count: UInt64 {
+    var sum: UInt64 = 0
+    for number in 0..<5 { sum += listState(number).pointee.count }
+    return sum
+  }
+
+  private var mainSize: UInt64 { state.pointee.probationSize + state.pointee.protectedSize }
+  private var total: UInt64 { state.pointee.windowSize + mainSize }
+
+  /// The window's target without its fraction. It lies between 0 and the
+  /// capacity.
+  private var wholeTarget: Double { Double(UInt64(state.pointee.windowTarget)) }
+
+  private var averageSize: Double {
+    isByEntries || count == 0 ? 1 : Double(total) / Double(count)
+  }
+
+  private func size(_ ref: Ref) -> UInt64 { isByEntries ? 1 : UInt64(entry(ref).units) }
+
+  private func addSize(of ref: Ref, to place: Segment, sign isAdded: Bool) {
+    let change = isAdded ? size(ref) : 0 &- size(ref)
+    switch place.plain {
+    case .windowYoung, .windowOld: state.pointee.windowSize &+= change
+    case .protected: state.pointee.protectedSize &+= change
+    default: state.pointee.probationSize &+= change
+    }
+  }
+
+  private func listState(_ number: Int) -> UnsafeMutablePointer<RecencyList.State> {
+    (lists + number * MemoryLayout<RecencyList.State>.stride)
+      .assumingMemoryBound(to: RecencyList.State.self)
+  }
+
+  private func list(_ place: Segment) -> RecencyList {
+    RecencyList(state: listState(Int(place.plain.rawValue) - 1), arenaBase: arenaBase)
+  }
+
+  private func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
+
+  func segment(_ ref: Ref) -> Segment {
+    let word = entry(ref).identity.relaxed
+    return Segment(rawValue: word >> Entry.Identity.segmentShift & 7)!
+  }
+
+  /// Against readers that count leases in the same word.
+  private func setSegment(_ ref: Ref, _ place: Segment) {
+    let identity = entry(ref).identity
+    var word = identity.relaxed
+    while true {
+      let new =
+        word & ~Entry.Identity.segmentMask | place.rawValue << Entry.Identity.segmentShift
+      let (exchanged, original) = identity.pointee.compareExchange(
+        expected: word, desired: new, ordering: .relaxed)
+      if exchanged { return }
+      word = original
+    }
+  }
+
+  private func link(_ ref: Ref, _ place: Segment, asOldest: Bool = false) {
+    setSegment(ref, place)
+    if asOldest { list(place).addOldest(ref) } else { list(place).add(ref) }
+    addSize(of: ref, to: place, sign: true)
+  }
+
+  private func unlink(_ ref: Ref) {
+    let place = segment(ref)
+    list(place).remove(ref)
+    addSize(of: ref, to: place, sign: false)
+  }
+
+  // MARK: Invariants
+
+  /// Checks lists, segments, sizes and checkpoints. The number of entries.
+  func checkInvariants() -> UInt64 {
+    var sizes: [UInt64] = [0, 0, 0, 0, 0]
+    var (entries, flagged): (UInt64, Int) = (0, 0)
+    for number in 0..<5 {
+      let list = RecencyList(state: listState(number), arenaBase: arenaBase)
+      entries += list.checkInvariants()
+      var ref = list.oldest
+      while let present = ref {
+        let place = segment(present)
+        precondition(Int(place.plain.rawValue) - 1 == number, "an entry's segment")
+        if place.isCheckpoint {
+          flagged += 1
+          precondition(checkpoints.contains(present))
+        }
+        sizes[number] += size(present)
+        ref = list.newer(than: present)
+      }
+    }
+    precondition(sizes[0] + sizes[1] == state.pointee.windowSize)
+    precondition(sizes[2] + sizes[3] == state.pointee.probationSize)
+    precondition(sizes[4] == state.pointee.protectedSize)
+    precondition(flagged == checkpoints.total)
+    return entries
+  }
+}

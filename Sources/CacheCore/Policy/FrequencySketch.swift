@@ -1,0 +1,112 @@
+import CPlatform
+
+/// How often a key was used lately, roughly, for keys in and out of the cache:
+/// counters of four bits, shared by keys whose hashes meet.
+///
+/// A count-min sketch with conservative update (Cormode and Muthukrishnan 2005;
+/// Estan and Varghese 2002) and periodic halving (Einziger, Friedman and Manes,
+/// "TinyLFU", 2017), laid out so that a key's four counters lie in one cache line.
+/// A line is 128 nibbles: nibble 0 is the line's epoch; row i is words 2i and
+/// 2i+1. Halving bumps the epoch; a line is halved when it is next touched, once
+/// for every epoch it missed. So there is never a pause, and what is compared has
+/// the same age.
+///
+/// Eight bytes for each entry it is meant for.
+struct FrequencySketch {
+  struct State {
+    var span: Span.State
+    var lines: UInt32
+    var epoch: UInt32
+    /// Uses recorded since the last halving, or half as many as before it.
+    var uses: UInt64
+  }
+
+  static let entriesPerLine: UInt32 = 8
+  private static let lineSize = 64
+  private static let countMax: UInt64 = 15
+  /// Uses per entry between halvings.
+  private static let samplePeriod: UInt64 = 10
+
+  let state: UnsafeMutablePointer<State>
+  private let base: UnsafeMutableRawPointer
+  private let span: Span
+
+  init(state: UnsafeMutablePointer<State>, base: UnsafeMutableRawPointer, span: Span) {
+    self.state = state
+    self.base = base
+    self.span = span
+  }
+
+  /// Makes room for `lines` lines; twice as many as before, or the first.
+  func cover(lines: UInt32) -> Span.Growth {
+    span.cover(UInt64(lines) * UInt64(FrequencySketch.lineSize))
+  }
+
+  /// Doubles the table: what a line has learned goes to both lines that its
+  /// keys now choose from. From the end, so that no line is overwritten before
+  /// it is copied.
+  func double() {
+    var line = Int(state.pointee.lines)
+    while line > 0 {
+      line -= 1
+      let from = base + line * FrequencySketch.lineSize
+      let to = base + 2 * line * FrequencySketch.lineSize
+      (to + FrequencySketch.lineSize).copyMemory(from: from, byteCount: FrequencySketch.lineSize)
+      if line > 0 { to.copyMemory(from: from, byteCount: FrequencySketch.lineSize) }
+    }
+    state.pointee.lines *= 2
+  }
+
+  /// The line of a hash, brought up to the present epoch.
+  private func line(_ hash: UInt64) -> UnsafeMutablePointer<UInt64> {
+    let number = ((hash >> 32) * UInt64(state.pointee.lines)) >> 32
+    let words = (base + Int(number) * FrequencySketch.lineSize)
+      .assumingMemoryBound(to: UInt64.self)
+    let epoch = UInt64(state.pointee.epoch & 15)
+    let missed = (epoch &- words[0]) & 15
+    if missed != 0 {
+      let shift = min(missed, 4)
+      let mask: UInt64 = 0x1111_1111_1111_1111 &* (15 >> shift)
+      words[0] &= ~15
+      for i in 0..<8 { words[i] = words[i] >> shift & mask }
+      words[0] = words[0] & ~15 | epoch
+    }
+    return words
+  }
+
+  /// Which nibble of row `row` counts for a hash. Nibble 0 of the line is taken.
+  @inline(__always)
+  private func place(_ hash: UInt64, _ row: Int) -> (word: Int, shift: UInt64) {
+    let position = Int(hash >> UInt64(8 * row) & 31)
+    let nibble = row == 0 && position == 0 ? 16 : position
+    return (2 * row + (nibble >> 4), UInt64(nibble & 15) * 4)
+  }
+
+  private func count(_ hash: UInt64, in words: UnsafeMutablePointer<UInt64>) -> UInt64 {
+    var least = FrequencySketch.countMax
+    for row in 0..<4 {
+      let (word, shift) = place(hash, row)
+      least = min(least, words[word] >> shift & 15)
+    }
+    return least
+  }
+
+  func count(_ hash: UInt64) -> UInt64 { count(hash, in: line(hash)) }
+
+  /// Counts one use, for a table meant for `entries`.
+  func record(_ hash: UInt64, entries: UInt32) {
+    let words = line(hash)
+    let least = count(hash, in: words)
+    if least < FrequencySketch.countMax {
+      for row in 0..<4 {
+        let (word, shift) = place(hash, row)
+        if words[word] >> shift & 15 == least { words[word] += 1 << shift }
+      }
+    }
+    state.pointee.uses += 1
+    if state.pointee.uses >= FrequencySketch.samplePeriod * UInt64(entries) {
+      state.pointee.uses /= 2
+      state.pointee.epoch &+= 1
+    }
+  }
+}
