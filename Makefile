@@ -1,0 +1,87 @@
+# The front door.  It installs what is missing and drives SwiftPM, CMake and
+# pytest; each of them may be used by hand as well.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+export PATH := $(PATH):/opt/swift/usr/bin
+export JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+LIBRARY := build/lib/libcachecore.so
+PYTHON := .venv/bin/python
+MS ?= 5000
+
+# The system's own Python beside ours, if it is new enough.
+SYSTEM_PYTHON := $(shell /usr/bin/python3 -c 'import sys; \
+  print("/usr/bin/python3" if sys.version_info >= (3, 11) else "")' 2>/dev/null)
+
+# Python finds the package in its sources and the library where we built it.
+export PYTHONPATH := $(CURDIR)/bindings/python/src
+export CACHECORE_LIBRARY := $(CURDIR)/$(LIBRARY)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -ts '|'
+
+.PHONY: setup
+setup: .venv/.ready ## install what is missing, by apt and into .venv
+.venv/.ready: tools/setup.sh tools/requirements.txt
+	tools/setup.sh
+	@touch $@
+
+.PHONY: lib
+lib: setup ## build the library that ships: build/lib/libcachecore.so
+	tools/build-library.sh build/lib
+
+.PHONY: demo
+demo: lib ## replay a recorded workload, from C and from Python
+	examples/demo/run
+
+.PHONY: test
+test: test-swift test-c test-python ## every test there is
+	@echo "all tests passed"
+
+.PHONY: test-swift
+test-swift: setup ## the engine's own tests
+	swift test --scratch-path .build-tests -j $(JOBS)
+
+.PHONY: cmake
+cmake: setup
+	cmake -S . -B build $(if $(wildcard build/CMakeCache.txt),,-G Ninja)
+	cmake --build build -j $(JOBS)
+
+.PHONY: test-c
+test-c: cmake ## the contract from C: functions, threads, symbols, examples
+	ctest --test-dir build --output-on-failure
+	tools/test-consumers.sh build
+
+.PHONY: test-python
+test-python: lib ## the Python package and its examples
+	$(PYTHON) -m pytest -q bindings/python/tests
+	for python in $(PYTHON) $(SYSTEM_PYTHON); do \
+	  for example in examples/python/*.py; do \
+	    echo "$$python $$example"; "$$python" "$$example"; \
+	  done; \
+	done
+
+.PHONY: check
+check: setup ## formatting, style, types
+	swift format lint --strict -r Sources Tests Package.swift
+	tools/tidy.py
+	$(PYTHON) -m mypy --strict tools/check_symbols.py tools/tidy.py
+	cd bindings/python && $(CURDIR)/$(PYTHON) -m mypy
+
+.PHONY: sanitize
+sanitize: setup ## races and memory errors: TSan and ASan, MS=5000 each stress
+	tools/sanitize.sh thread $(MS)
+	tools/sanitize.sh address $(MS)
+
+.PHONY: install
+install: cmake ## install header, library, CMake and pkg-config files to PREFIX
+	cmake --install build --prefix $(PREFIX)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build dist .build .build-* .venv

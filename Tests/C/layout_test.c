@@ -1,0 +1,161 @@
+/*
+ * The layout of every public struct, pinned: bindings repeat these numbers, and
+ * programs compiled against this header keep relying on them.  A field may be
+ * appended (then its line and the size are added here); nothing else may move.
+ */
+#include "harness.h"
+
+#define FIELD(type, field, offset)                             \
+  do {                                                         \
+    CHECK_INT(offsetof(type, field), offset);                  \
+    CHECK_INT(offsetof(type, field), end); /* no hole before */ \
+    end += sizeof(((type *)0)->field);                         \
+  } while (0)
+
+#define END(type, size)                                        \
+  do {                                                         \
+    CHECK_INT(sizeof(type), size);                             \
+    CHECK_INT(sizeof(type), end); /* no hole at the end */     \
+  } while (0)
+
+static void options_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_options_t, struct_size, 0);
+  FIELD(cachecore_options_t, policy, 4);
+  FIELD(cachecore_options_t, flags, 8);
+  FIELD(cachecore_options_t, shard_count, 12);
+  FIELD(cachecore_options_t, max_entries, 16);
+  FIELD(cachecore_options_t, max_bytes, 24);
+  FIELD(cachecore_options_t, default_ttl_ms, 32);
+  FIELD(cachecore_options_t, default_tti_ms, 40);
+  FIELD(cachecore_options_t, hash_seed, 48);
+  END(cachecore_options_t, 56);
+}
+
+static void value_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_value_t, data, 0);
+  FIELD(cachecore_value_t, size, 8);
+  FIELD(cachecore_value_t, owner, 16);
+  FIELD(cachecore_value_t, lease, 24);
+  END(cachecore_value_t, 32);
+}
+
+static void entry_info_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_entry_info_t, struct_size, 0);
+  FIELD(cachecore_entry_info_t, reserved, 4);
+  FIELD(cachecore_entry_info_t, value_size, 8);
+  FIELD(cachecore_entry_info_t, ttl_ms, 16);
+  FIELD(cachecore_entry_info_t, age_ms, 24);
+  FIELD(cachecore_entry_info_t, idle_ms, 32);
+  FIELD(cachecore_entry_info_t, version, 40);
+  END(cachecore_entry_info_t, 48);
+}
+
+static void scan_record_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_scan_record_t, record_size, 0);
+  FIELD(cachecore_scan_record_t, key_size, 4);
+  FIELD(cachecore_scan_record_t, value_size, 8);
+  FIELD(cachecore_scan_record_t, ttl_ms, 16);
+  END(cachecore_scan_record_t, 24);
+}
+
+static void stats_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_stats_t, struct_size, 0);
+  FIELD(cachecore_stats_t, shard_count, 4);
+  FIELD(cachecore_stats_t, entries, 8);
+  FIELD(cachecore_stats_t, bytes_used, 16);
+  FIELD(cachecore_stats_t, bytes_limit, 24);
+  FIELD(cachecore_stats_t, entries_limit, 32);
+  FIELD(cachecore_stats_t, hits, 40);
+  FIELD(cachecore_stats_t, misses, 48);
+  FIELD(cachecore_stats_t, inserts, 56);
+  FIELD(cachecore_stats_t, updates, 64);
+  FIELD(cachecore_stats_t, deletes, 72);
+  FIELD(cachecore_stats_t, evictions, 80);
+  FIELD(cachecore_stats_t, expirations, 88);
+  FIELD(cachecore_stats_t, refused, 96);
+  FIELD(cachecore_stats_t, bytes_resident, 104);
+  FIELD(cachecore_stats_t, removals_lost, 112);
+  END(cachecore_stats_t, 120);
+}
+
+static void removal_record_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_removal_record_t, record_size, 0);
+  FIELD(cachecore_removal_record_t, value_size, 8);
+  FIELD(cachecore_removal_record_t, key_size, 16);
+  FIELD(cachecore_removal_record_t, cause, 20);
+  END(cachecore_removal_record_t, 24);
+}
+
+static void sweeper_options_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_sweeper_options_t, struct_size, 0);
+  FIELD(cachecore_sweeper_options_t, flags, 4);
+  FIELD(cachecore_sweeper_options_t, interval_ms, 8);
+  FIELD(cachecore_sweeper_options_t, max_slice_us, 16);
+  END(cachecore_sweeper_options_t, 24);
+}
+
+static void sweeper_status_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_sweeper_status_t, struct_size, 0);
+  FIELD(cachecore_sweeper_status_t, state, 4);
+  FIELD(cachecore_sweeper_status_t, healthy, 8);
+  FIELD(cachecore_sweeper_status_t, reserved, 12);
+  FIELD(cachecore_sweeper_status_t, interval_ms, 16);
+  FIELD(cachecore_sweeper_status_t, sweeps_run, 24);
+  FIELD(cachecore_sweeper_status_t, entries_removed, 32);
+  FIELD(cachecore_sweeper_status_t, last_removed, 40);
+  FIELD(cachecore_sweeper_status_t, last_duration_ns, 48);
+  FIELD(cachecore_sweeper_status_t, max_slice_ns, 56);
+  FIELD(cachecore_sweeper_status_t, last_run_age_ms, 64);
+  FIELD(cachecore_sweeper_status_t, errors, 72);
+  FIELD(cachecore_sweeper_status_t, backlog, 80);
+  END(cachecore_sweeper_status_t, 88);
+}
+
+static void numbers_never_change(void) {
+  CHECK_INT(sizeof(cachecore_status_t), 4);
+  CHECK((cachecore_status_t)-1 < 0);
+  CHECK_INT(CACHECORE_OK, 0);
+  CHECK_INT(CACHECORE_MISS, 1);
+  CHECK_INT(CACHECORE_EXISTS, 2);
+  CHECK_INT(CACHECORE_REFUSED, 3);
+  CHECK_INT(CACHECORE_CONFLICT, 4);
+  CHECK_INT(CACHECORE_E_ARGUMENT, -1);
+  CHECK_INT(CACHECORE_E_NO_MEMORY, -2);
+  CHECK_INT(CACHECORE_E_TOO_SMALL, -3);
+  CHECK_INT(CACHECORE_E_VERSION, -4);
+  CHECK_INT(CACHECORE_E_FULL, -5);
+  CHECK_INT(CACHECORE_E_STATE, -6);
+  CHECK_INT(CACHECORE_E_TIMEOUT, -7);
+  CHECK_INT(CACHECORE_E_TYPE, -8);
+  CHECK_INT(CACHECORE_E_RANGE, -9);
+  CHECK_INT(CACHECORE_POLICY_LRU, 0);
+  CHECK_INT(CACHECORE_POLICY_ADAPTIVE, 1);
+  CHECK_INT(CACHECORE_NO_EVICT, 1);
+  CHECK_INT(CACHECORE_MANUAL_CLOCK, 2);
+  CHECK_INT(CACHECORE_REPORT_REMOVALS, 4);
+  CHECK_INT(CACHECORE_REMOVED_EXPIRED, 1);
+  CHECK_INT(CACHECORE_REMOVED_EVICTED, 2);
+  CHECK_INT(CACHECORE_REMOVED_REPLACED, 3);
+  CHECK_INT(CACHECORE_REMOVED_DELETED, 4);
+  CHECK_INT(CACHECORE_KEY_SIZE_MAX, 65535);
+  CHECK_INT(CACHECORE_MAX_BYTES_MIN, 65536);
+  CHECK(CACHECORE_TTL_NEVER == UINT64_MAX);
+  CHECK_INT(CACHECORE_SWEEPER_STOPPED, 0);
+  CHECK_INT(CACHECORE_SWEEPER_RUNNING, 1);
+  CHECK_INT(CACHECORE_SWEEPER_PAUSED, 2);
+  CHECK_INT(CACHECORE_SWEEPER_RUN_AT_ONCE, 1);
+  CHECK_INT(CACHECORE_SWEEPER_RESTART_AFTER_FORK, 2);
+}
+
+TESTS(T(options_layout), T(value_layout), T(entry_info_layout),
+      T(scan_record_layout), T(stats_layout), T(removal_record_layout),
+      T(sweeper_options_layout), T(sweeper_status_layout),
+      T(numbers_never_change))

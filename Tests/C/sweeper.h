@@ -1,0 +1,41 @@
+/* What the tests of the sweeper share. */
+#ifndef SWEEPER_H
+#define SWEEPER_H
+
+#include "harness.h"
+
+enum { HOUR = 3600 * 1000 };
+
+static inline void start(cachecore_t *cache, uint64_t interval_ms,
+                         uint32_t flags) {
+  cachecore_sweeper_options_t options = CACHECORE_SWEEPER_OPTIONS_INIT;
+  options.interval_ms = interval_ms;
+  options.flags = flags;
+  CHECK_OK(cachecore_sweeper_start(cache, &options));
+}
+
+/* Leaves `count` entries that have expired.  They end together, after the last
+ * was stored: a write may well remove an older one that is due. */
+static inline void leave_expired(cachecore_t *cache, uint64_t first,
+                                 uint64_t count) {
+  double end = now_ms() + 20 + (double)count / (SANITIZED ? 20 : 300);
+  uint64_t key;
+  for (key = first; key < first + count; key++) {
+    double left = end - now_ms();
+    CHECK(left >= 1); /* else this machine is too slow for the test */
+    CHECK_OK(set_number(cache, key, "value", 5, (uint64_t)left));
+  }
+  sleep_ms((unsigned)(end - now_ms()) + 25);
+}
+
+/* Waits until `sweeps_run` is more than `sweeps`, for `ms` at most. */
+static inline int sweeps_within(cachecore_t *cache, uint64_t sweeps,
+                                double ms) {
+  double end = now_ms() + ms;
+  while (sweeper_of(cache).sweeps_run <= sweeps)
+    if (now_ms() > end) return 0;
+    else sleep_ms(1);
+  return 1;
+}
+
+#endif

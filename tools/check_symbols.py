@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Holds the built library against the header.
+
+    tools/check_symbols.py build/lib/libcachecore.so
+
+The exported functions are exactly the prototypes of cachecore.h, each of them
+is called by the libffi test, and the library needs libc alone, names itself
+libcachecore.so.1 and stays small.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SONAME = "libcachecore.so.1"
+NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+STRIPPED_BYTES_MAX = 512 * 1024
+
+
+def output(*command: str) -> str:
+    return subprocess.run(command, check=True, text=True, capture_output=True).stdout
+
+
+def prototypes(header: str) -> set[str]:
+    code = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
+    return set(re.findall(r"CACHECORE_API[\s\w*]*?\b(cachecore_\w+)\s*\(", code))
+
+
+def exported(library: str) -> set[str]:
+    lines = output("nm", "-D", "--defined-only", library).splitlines()
+    symbols = {line.split()[-1].split("@")[0] for line in lines}
+    return symbols - {"CACHECORE_1"}  # the version's own name
+
+
+def dynamic(library: str, tag: str) -> set[str]:
+    return set(re.findall(rf"\({tag}\).*\[(.+)\]", output("readelf", "-d", library)))
+
+
+def unresolved(library: str) -> set[str]:
+    """What no library that it names can give it: a call into libm, say."""
+    result = subprocess.run(["ldd", "-r", library], text=True, capture_output=True)
+    return set(re.findall(r"undefined symbol: (\w+)", result.stdout + result.stderr))
+
+
+def stripped_size(library: str) -> int:
+    with tempfile.NamedTemporaryFile() as copy:
+        subprocess.run(["strip", "-o", copy.name, library], check=True)
+        return Path(copy.name).stat().st_size
+
+
+def problems(library: str) -> list[str]:
+    declared = prototypes((ROOT / "include/cachecore.h").read_text())
+    symbols = exported(library)
+    ffi_test = (ROOT / "Tests/C/ffi_test.c").read_text()
+    needed, soname = dynamic(library, "NEEDED"), dynamic(library, "SONAME")
+    size = stripped_size(library)
+    found = [f"{name}: in the header, not exported" for name in sorted(declared - symbols)]
+    found += [f"{name}: exported, not in the header" for name in sorted(symbols - declared)]
+    found += [f"{name}: not called by ffi_test.c" for name in sorted(declared) if f'"{name}"' not in ffi_test]
+    found += [f"{name}: used, and nowhere to be had" for name in sorted(unresolved(library))]
+    if not needed <= NEEDED:
+        found.append(f"it needs {', '.join(sorted(needed - NEEDED))}")
+    if soname != {SONAME}:
+        found.append(f"its SONAME is {soname or 'missing'}, not {SONAME}")
+    if size >= STRIPPED_BYTES_MAX:
+        found.append(f"it has {size} bytes stripped, {STRIPPED_BYTES_MAX} are allowed")
+    print(f"{len(symbols)} symbols for {len(declared)} prototypes; needs {needed}; {size} bytes stripped")
+    return found
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    found = problems(sys.argv[1])
+    for problem in found:
+        print(problem, file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
