@@ -9,8 +9,12 @@ import PackageDescription
 
 let isEmbedded = Context.environment["CACHECORE_EMBEDDED"] == "1"
 
+/// `tools/sanitize.sh` says so: copies that race by design are hidden from it.
+let isThreadSanitized = Context.environment["SANITIZE"] == "thread"
+
 let engineSettings: [SwiftSetting] =
-  isEmbedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : []
+  (isThreadSanitized ? [.unsafeFlags(["-Xcc", "-DPLATFORM_THREAD_SANITIZER"])] : [])
+  + (isEmbedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
 
 let librarySettings: [LinkerSetting] =
   [

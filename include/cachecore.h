@@ -48,7 +48,8 @@
  *              the library's stands for one whose missing fields are zero; a
  *              larger one is accepted while the part the library does not know
  *              is zero, and is CACHECORE_E_VERSION otherwise.  The library
- *              writes no byte beyond struct_size.
+ *              writes no byte beyond struct_size.  A struct_size below 4 or
+ *              above 4096 is CACHECORE_E_ARGUMENT.
  *   Time       Lifetimes are measured on a monotonic clock: setting the wall
  *              clock neither shortens nor lengthens them.  Time in which the
  *              machine is suspended does not count.  An entry has expired when
@@ -192,8 +193,8 @@ CACHECORE_API void cachecore_close(cachecore_t *cache);
  * Copies the value into `buffer` and its size into *size_out: CACHECORE_OK, or
  * CACHECORE_MISS.  When the value is larger than `capacity` the result is
  * CACHECORE_E_TOO_SMALL, *size_out is the size needed, and the contents of
- * `buffer` are unspecified; with any other result *size_out is 0 unless it is
- * CACHECORE_OK.  `buffer` may be NULL when `capacity` is 0.  Counts as a use
+ * `buffer` are unspecified; with CACHECORE_MISS *size_out is 0.  `buffer` may
+ * be NULL when `capacity` is 0.  Counts as a use
  * and as a hit or a miss; a call that was CACHECORE_E_TOO_SMALL is a hit.
  */
 CACHECORE_API cachecore_status_t

@@ -74,9 +74,9 @@ public func cachecore_inspect(
 ) -> cachecore_status_t {
   var status = success
   guard let cache = open(cache, &status) else { return status }
-  guard let info_out, isSized(info_out), let key = CacheCoreABI.key(key, key_size) else {
-    return argumentError
-  }
+  guard let info_out, let key = CacheCoreABI.key(key, key_size) else { return argumentError }
+  status = check(info_out)
+  guard status == success else { return status }
   guard let info = cache.inspect(key) else { return Outcome.miss.rawValue }
   var result = cachecore_entry_info_t()
   result.value_size = info.valueSize

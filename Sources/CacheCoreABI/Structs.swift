@@ -15,8 +15,8 @@ extension cachecore_entry_info_t: SizedStruct {}
 extension cachecore_stats_t: SizedStruct {}
 extension cachecore_sweeper_status_t: SizedStruct {}
 
-/// The smallest struct that makes sense: its size and one more field.
-private let structSizeMin = 8
+/// The smallest struct there can be: its size alone.
+private let structSizeMin = 4
 /// No struct of ours will ever be larger; a larger size is a mistake.
 private let structSizeMax = 4096
 
@@ -25,45 +25,43 @@ private func declaredSize(_ pointer: UnsafeRawPointer) -> Int? {
   return size >= structSizeMin && size <= structSizeMax ? size : nil
 }
 
+/// Whether the caller's struct is one this library knows: its size makes sense,
+/// and what lies beyond the fields it knows is zero. Asked before any work.
+func check<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>) -> cachecore_status_t {
+  let raw = UnsafeRawPointer(pointer)
+  let known = MemoryLayout<Struct>.size
+  guard let size = declaredSize(raw) else { return argumentError }
+  guard size > known else { return success }
+  let isZero = UnsafeRawBufferPointer(start: raw + known, count: size - known)
+    .allSatisfy { $0 == 0 }
+  return isZero ? success : cachecore_status_t(CACHECORE_E_VERSION)
+}
+
 /// Reads a struct of whatever version. The status says what is wrong with it.
 func read<Struct: SizedStruct>(
   _ pointer: UnsafePointer<Struct>, _ status: inout cachecore_status_t
 ) -> Struct? {
+  status = check(pointer)
   let raw = UnsafeRawPointer(pointer)
-  status = cachecore_status_t(CACHECORE_E_ARGUMENT)
-  guard let size = declaredSize(raw) else { return nil }
+  guard status == success, let size = declaredSize(raw) else { return nil }
   var value = Struct()
-  let known = MemoryLayout<Struct>.size
   withUnsafeMutableBytes(of: &value) { bytes in
-    bytes.copyMemory(from: UnsafeRawBufferPointer(start: raw, count: min(size, known)))
-  }
-  if size > known {
-    for byte in UnsafeRawBufferPointer(start: raw + known, count: size - known) where byte != 0 {
-      status = cachecore_status_t(CACHECORE_E_VERSION)
-      return nil
-    }
+    let common = min(size, bytes.count)
+    bytes.copyMemory(from: UnsafeRawBufferPointer(start: raw, count: common))
   }
   return value
 }
 
-/// Writes as much of a struct as the caller knows, and zeros for what the
-/// caller knows and the library does not.
+/// Writes as much of a struct as the caller knows, but for its size, which is
+/// the caller's. The struct has been checked.
 func fill<Struct: SizedStruct>(
   _ pointer: UnsafeMutablePointer<Struct>, with value: Struct
 ) -> cachecore_status_t {
   let raw = UnsafeMutableRawPointer(pointer)
-  guard let size = declaredSize(raw) else { return cachecore_status_t(CACHECORE_E_ARGUMENT) }
-  let known = MemoryLayout<Struct>.size
+  guard let size = declaredSize(raw) else { return argumentError }
   withUnsafeBytes(of: value) { bytes in
-    // struct_size stays as the caller set it.
-    let common = min(size, known)
+    let common = min(size, bytes.count)
     (raw + 4).copyMemory(from: bytes.baseAddress! + 4, byteCount: common - 4)
   }
-  if size > known { memset(raw + known, 0, size - known) }
-  return cachecore_status_t(CACHECORE_OK)
-}
-
-/// Whether the caller's struct can be filled at all; asked before any work.
-func isSized<Struct: SizedStruct>(_ pointer: UnsafeMutablePointer<Struct>) -> Bool {
-  declaredSize(UnsafeRawPointer(pointer)) != nil
+  return success
 }

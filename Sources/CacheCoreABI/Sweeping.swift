@@ -74,7 +74,9 @@ public func cachecore_sweeper_status(
 ) -> cachecore_status_t {
   var status = success
   guard let cache = open(cache, &status) else { return status }
-  guard let status_out, isSized(status_out) else { return argumentError }
+  guard let status_out else { return argumentError }
+  status = check(status_out)
+  guard status == success else { return status }
   let reading = cache.sweeper.status()
   var result = cachecore_sweeper_status_t()
   result.state = reading.phase

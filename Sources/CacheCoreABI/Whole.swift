@@ -101,7 +101,9 @@ public func cachecore_stats(
 ) -> cachecore_status_t {
   var status = success
   guard let cache = open(cache, &status) else { return status }
-  guard let stats_out, isSized(stats_out) else { return argumentError }
+  guard let stats_out else { return argumentError }
+  status = check(stats_out)
+  guard status == success else { return status }
   let reading = cache.statistics()
   var result = cachecore_stats_t()
   result.shard_count = reading.shardCount

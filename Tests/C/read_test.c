@@ -77,7 +77,7 @@ static void keys_of_every_size_and_content(void) {
   size = 99;
   CHECK_INT(cachecore_get(cache, key, 65536, &value, 4, &size),
             CACHECORE_E_ARGUMENT);
-  CHECK_INT(size, 0);
+  CHECK_INT(size, 99); /* on an error no output is written */
   CHECK_INT(cachecore_count(cache), count + 1);
   cachecore_close(cache);
 }

@@ -227,8 +227,9 @@ extension Cache {
           }
         }
       }
-      if !hasProgress { return false }
+      if !hasProgress { break }
     }
-    return true
+    // Others may have brought it inside meanwhile.
+    return !region.entryBudget.isExceeded && !region.pageBudget.isExceeded
   }
 }

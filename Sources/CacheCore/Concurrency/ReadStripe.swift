@@ -52,7 +52,7 @@ package struct ReadStripe {
   @inline(__always)
   package func noteHit(hash: UInt32, ref: Ref) -> Bool {
     let position = hitsWord.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
-    let slot = 64 + 8 * Int(position & (ReadStripe.ringCount - 1))
+    let slot = 64 &+ 8 &* Int(truncatingIfNeeded: position & (ReadStripe.ringCount - 1))
     base.atomic64(slot).relaxed = UInt64(hash) << 32 | UInt64(ref)
     return position &+ 1 &- drainedWord.relaxed >= ReadStripe.ringCount
   }
@@ -63,20 +63,34 @@ package struct ReadStripe {
   @inline(__always)
   package var hasNotes: Bool { hitsWord.relaxed != drainedWord.relaxed }
 
-  /// Hands each note that is still in the ring to `apply`, oldest first. The
-  /// caller holds the shard's lock.
+  /// Calls `body` with each note that is still in the ring, oldest first: all
+  /// that were there when the drain began. The caller holds the shard's lock.
   @inline(__always)
-  package func drain(_ apply: (_ hash: UInt32, _ ref: Ref) -> Void) {
-    let end = hitsWord.relaxed
-    var position = drainedWord.relaxed
-    if end &- position > ReadStripe.ringCount { position = end &- ReadStripe.ringCount }
+  package func forEachNote(
+    from start: UInt64, to end: UInt64, _ body: (_ hash: UInt32, _ ref: Ref) -> Void
+  ) {
+    var position = start
     while position != end {
-      let note = base.atomic64(64 + 8 * Int(position & (ReadStripe.ringCount - 1))).relaxed
-      apply(UInt32(truncatingIfNeeded: note >> 32), Ref(truncatingIfNeeded: note))
+      let note = base.atomic64(
+        64 &+ 8 &* Int(truncatingIfNeeded: position & (ReadStripe.ringCount - 1))
+      ).relaxed
+      let ref = Ref(truncatingIfNeeded: note)
+      if ref != 0 { body(UInt32(truncatingIfNeeded: note >> 32), ref) }
       position &+= 1
     }
-    drainedWord.relaxed = end
   }
+
+  /// The notes to drain now, by their numbers.
+  @inline(__always)
+  package var pending: (start: UInt64, end: UInt64) {
+    let end = hitsWord.relaxed
+    let start = drainedWord.relaxed
+    return (end &- start > ReadStripe.ringCount ? end &- ReadStripe.ringCount : start, end)
+  }
+
+  /// Notes up to `end` have been applied.
+  @inline(__always)
+  package func finishDrain(_ end: UInt64) { drainedWord.relaxed = end }
 
   package var hits: UInt64 { hitsWord.relaxed &- hitsBase.relaxed }
   package var misses: UInt64 { missesWord.relaxed &- missesBase.relaxed }

@@ -1,3 +1,4 @@
+import CPlatform
 import Synchronization
 
 /// One cache line of the index: the tags and references of up to 11 entries.
@@ -7,7 +8,7 @@ import Synchronization
 ///                         written in place
 ///      4  next      u32   overflow bucket plus one; 0: none
 ///      8  tags      11 x u8   0: free slot
-///     19  reserved  u8
+///     19  guards    u8   readers that are writing to an entry just now
 ///     20  refs      11 x u32
 ///
 /// Writers change one slot with one store, so that a reader never finds the
@@ -26,6 +27,9 @@ package struct Bucket {
   }
   package var next: UnsafeMutablePointer<Atomic<UInt32>> {
     @inline(__always) get { base.atomic32(4) }
+  }
+  package var guards: UnsafeMutablePointer<Atomic<UInt8>> {
+    @inline(__always) get { base.atomic8(19) }
   }
   @inline(__always)
   package func tag(_ slot: Int) -> UnsafeMutablePointer<Atomic<UInt8>> {
@@ -69,6 +73,55 @@ package struct Bucket {
         return slot
       }
       return nil
+    }
+  }
+
+  // MARK: Guards
+
+  /// Keeps what the bucket refers to from being used for anything else, if it is
+  /// still as it was at `version`; until `unguard`. For a few instructions.
+  ///
+  /// Reader: add a guard, then read the version. Writer: change the version, then
+  /// look for guards. Both in one total order, so one of them sees the other.
+  @inline(__always)
+  package func tryGuard(at version: UInt32) -> Bool {
+    let before = guards.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
+    if before != UInt8.max, self.version.pointee.load(ordering: .sequentiallyConsistent) == version
+    {
+      return true
+    }
+    unguard()
+    return false
+  }
+
+  @inline(__always)
+  package func unguard() {
+    guards.pointee.wrappingSubtract(1, ordering: .releasing)
+  }
+
+  /// How long a writer waits for a guard. A guard that is older was left behind
+  /// by a thread that did not come along into the child of a fork.
+  private static let guardPatienceNs: UInt64 = 100_000_000
+
+  /// Gives the bucket a new version and waits until nobody writes to what it
+  /// referred to before.
+  @inline(__always)
+  package func setVersion(_ version: UInt32) {
+    // An exchange, for its place in the total order; also keeps whatever is
+    // written to the old memory behind it.
+    _ = self.version.pointee.exchange(version, ordering: .sequentiallyConsistent)
+    if guards.pointee.load(ordering: .sequentiallyConsistent) != 0 { waitForGuards() }
+  }
+
+  @inline(never)
+  private func waitForGuards() {
+    let start = platform_now_ns()
+    while guards.pointee.load(ordering: .acquiring) != 0 {
+      if platform_now_ns() - start > Bucket.guardPatienceNs {
+        guards.pointee.store(0, ordering: .relaxed)
+        return
+      }
+      platform_yield()
     }
   }
 

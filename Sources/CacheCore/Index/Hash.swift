@@ -66,12 +66,16 @@ package struct HashParts {
   @inline(__always) package init(_ hash: UInt64) { self.hash = hash }
   /// Chooses the shard.
   @inline(__always) package var forShard: UInt32 { UInt32(truncatingIfNeeded: hash & 0xFF) }
-  /// Stands for the key in its bucket; never 0, which marks a free slot.
-  @inline(__always)
-  package var tag: UInt8 {
-    let byte = UInt8(truncatingIfNeeded: hash >> 8)
-    return byte == 0 ? 1 : byte
-  }
   /// Chooses the bucket.
   @inline(__always) package var forIndex: UInt32 { UInt32(truncatingIfNeeded: hash >> 32) }
+  /// Stands for the key in its bucket.
+  @inline(__always) package var tag: UInt8 { HashParts.tag(forIndex) }
+
+  /// Eight bits of the index's hash that choose neither its group (the top six)
+  /// nor, below a hundred million entries, a bucket in the group (the low ones).
+  /// Never 0, which marks a free slot.
+  @inline(__always)
+  package static func tag(_ forIndex: UInt32) -> UInt8 {
+    max(1, UInt8(truncatingIfNeeded: forIndex >> 18))
+  }
 }

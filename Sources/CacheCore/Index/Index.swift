@@ -18,7 +18,8 @@ import Synchronization
 ///
 ///   - a slot is filled reference first, tag last;
 ///   - when an entry leaves (removed, replaced, moved), the slot changes, then
-///     the version, and only then is the entry's memory used again;
+///     the version, and only then is the entry's memory used again, once no
+///     reader guards the bucket;
 ///   - when a slot moves (split, chain shortened), it is filled at its new place
 ///     and the version changes before it is cleared at the old one, so that a
 ///     reader who saw it at neither place finds the version changed. A split
@@ -90,7 +91,7 @@ package struct Index {
     // below 2^32.
     var number = group &+ baseBuckets &* (hash & (mask &* 2 &+ 1))
     if number >= count { number = group &+ baseBuckets &* (hash & mask) }
-    return Bucket(buckets + Int(number) &* Bucket.size)
+    return Bucket(buckets + Int(truncatingIfNeeded: number) &* Bucket.size)
   }
 
   /// A fair share of the base buckets, by the value of the hash.
@@ -131,20 +132,12 @@ package struct Index {
   /// the lock.
   @inline(__always)
   package func find(hash: UInt32, ref: Ref) -> Slot? {
-    var bucket = bucket(for: hash, in: table.relaxed)
-    while true {
-      for slot in 0..<Bucket.slotCount where bucket.ref(slot).relaxed == ref {
-        return Slot(bucket: bucket, number: slot, ref: ref)
-      }
-      let next = bucket.next.relaxed
-      if next == 0 { return nil }
-      bucket = overflowBucket(next)
-    }
+    find(in: bucket(for: hash, in: table.relaxed), tag: HashParts.tag(hash)) { $0 == ref }
   }
 
   @inline(__always)
   private func overflowBucket(_ next: UInt32) -> Bucket {
-    Bucket(overflow + Int(next &- 1) &* Bucket.size)
+    Bucket(overflow + Int(truncatingIfNeeded: next &- 1) &* Bucket.size)
   }
 
   // MARK: Changing (for the holder of the lock)
@@ -154,16 +147,13 @@ package struct Index {
   @inline(__always)
   package func renew(_ first: Bucket) {
     state.pointee.versions &+= 2
-    first.version.pointee.store(state.pointee.versions, ordering: .releasing)
-    // Orders the new version before whatever is written to the old memory;
-    // pairs with the reader's fence before it reads the version again.
-    atomicMemoryFence(ordering: .releasing)
+    first.setVersion(state.pointee.versions)
   }
 
   /// Adds a reference. Fails only if an overflow bucket is needed and there is
   /// no memory for it.
-  package func insert(hash: UInt32, tag: UInt8, ref: Ref) -> Span.Growth {
-    add(to: bucket(for: hash, in: table.relaxed), tag: tag, ref: ref)
+  package func insert(hash: UInt32, ref: Ref) -> Span.Growth {
+    add(to: bucket(for: hash, in: table.relaxed), tag: HashParts.tag(hash), ref: ref)
   }
 
   private func add(to first: Bucket, tag: UInt8, ref: Ref) -> Span.Growth {

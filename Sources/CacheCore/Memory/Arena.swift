@@ -304,6 +304,15 @@ package struct Arena {
     return units
   }
 
+  /// A hole of the largest bin that has any.
+  package var largestHole: Ref? {
+    let map = state.pointee.rowMap
+    if map == 0 { return nil }
+    let row = 31 - map.leadingZeroBitCount
+    let column = 15 - rows[row].leadingZeroBitCount
+    return heads[row * Arena.binsPerRow + column]
+  }
+
   /// Takes a hole of at least `units` out of its bin.
   private func takeHole(fitting units: UInt32) -> Ref? {
     if state.pointee.rowMap == 0 { return nil }

@@ -24,17 +24,10 @@ package typealias Ref = UInt32
 ///
 /// Readers look at `use`, `term` and the bytes without a lock, and may look at
 /// a block that is no longer what they took it for; they find out before they
-/// use anything (Shard+Lookup.swift). Two words they also write, each by a
-/// compare-and-swap against the very word they read while it was valid:
-///
-/// - `use`, to set the time of last use;
-/// - `identity`, to count a lease. The version in it is never used twice in a
-///   shard, and `dead` is set before the block is given up, so a swap succeeds
-///   only on the entry it was meant for.
-///
-/// Should the block have become part of another value meanwhile, the swap would
-/// need 64 bits of that value to equal the old word, which holds a time to the
-/// millisecond or a version: we take that chance.
+/// use anything (Shard+Lookup.swift). Two words they also change, under a guard
+/// that keeps the block from becoming something else meanwhile: `use`, to set
+/// the time of last use, and `identity`, to count a lease. So whoever holds the
+/// lock changes these two atomically as well.
 package struct Entry {
   package static let headerSize = 32
   package static let unit = 8

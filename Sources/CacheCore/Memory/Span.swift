@@ -35,7 +35,11 @@ package struct Span {
 
   package enum Growth { case done, overBudget, noMemory }
 
-  package var chargedPages: UInt64 { state.pointee.chargedPages }
+  /// The word behind `State.chargedPages`; guarded by the shard's lock.
+  private var charged: UnsafeMutablePointer<Atomic<UInt64>> {
+    UnsafeMutableRawPointer(state).atomic64(8)
+  }
+  package var chargedPages: UInt64 { charged.relaxed }
   /// The word behind `State.committed`.
   package var committed: UnsafeMutablePointer<Atomic<UInt64>> {
     @inline(__always) get { UnsafeMutableRawPointer(state).atomic64(0) }
@@ -44,15 +48,15 @@ package struct Span {
   /// Makes the first `size` bytes usable and charged.
   package func cover(_ size: UInt64) -> Growth {
     let pages = (size + UInt64(Geometry.page) - 1) / UInt64(Geometry.page)
-    if pages <= state.pointee.chargedPages { return .done }
+    if pages <= chargedPages { return .done }
     guard pages * UInt64(Geometry.page) <= sizeMax else { return .overBudget }
-    let extra = pages - state.pointee.chargedPages
+    let extra = pages - chargedPages
     guard budget.take(extra) else { return .overBudget }
     guard commit(upTo: pages * UInt64(Geometry.page)) else {
       budget.give(extra)
       return .noMemory
     }
-    state.pointee.chargedPages = pages
+    charged.relaxed = pages
     return .done
   }
 
@@ -80,16 +84,16 @@ package struct Span {
   /// charge: all of it, or as much from the end as one step is.
   package func shrink(to size: UInt64, inOneStep: Bool = false) -> Discard {
     let pages = (size + UInt64(Geometry.page) - 1) / UInt64(Geometry.page)
-    let charged = state.pointee.chargedPages
-    guard pages < charged else { return .done }
+    let before = chargedPages
+    guard pages < before else { return .done }
     let step = Span.discardStep / UInt64(Geometry.page)
-    let kept = inOneStep && charged - pages > step ? charged - step : pages
-    let bytes = (charged - kept) * UInt64(Geometry.page)
+    let kept = inOneStep && before - pages > step ? before - step : pages
+    let bytes = (before - kept) * UInt64(Geometry.page)
     guard platform_discard(base + Int(kept) * Geometry.page, Int(bytes)) == 0 else {
       return .failed
     }
-    state.pointee.chargedPages = kept
-    budget.give(charged - kept)
+    charged.relaxed = kept
+    budget.give(before - kept)
     return kept == pages ? .done : .more
   }
 }

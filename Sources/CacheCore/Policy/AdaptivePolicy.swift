@@ -487,7 +487,7 @@ struct AdaptivePolicy {
 
   /// Checks lists, segments, sizes and checkpoints. The number of entries.
   func checkInvariants() -> UInt64 {
-    var sizes: [UInt64] = [0, 0, 0, 0, 0]
+    var (window, probation, protected) = (UInt64(0), UInt64(0), UInt64(0))
     var (entries, flagged): (UInt64, Int) = (0, 0)
     for number in 0..<5 {
       let list = RecencyList(state: listState(number), arenaBase: arenaBase)
@@ -500,13 +500,17 @@ struct AdaptivePolicy {
           flagged += 1
           precondition(checkpoints.contains(present))
         }
-        sizes[number] += size(present)
+        switch number {
+        case 0, 1: window += size(present)
+        case 2, 3: probation += size(present)
+        default: protected += size(present)
+        }
         ref = list.newer(than: present)
       }
     }
-    precondition(sizes[0] + sizes[1] == state.pointee.windowSize)
-    precondition(sizes[2] + sizes[3] == state.pointee.probationSize)
-    precondition(sizes[4] == state.pointee.protectedSize)
+    precondition(window == state.pointee.windowSize)
+    precondition(probation == state.pointee.probationSize)
+    precondition(protected == state.pointee.protectedSize)
     precondition(flagged == checkpoints.total)
     return entries
   }

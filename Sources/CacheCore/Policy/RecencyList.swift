@@ -19,7 +19,9 @@ package struct RecencyList {
   }
 
   @inline(__always)
-  private func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
+  private func entry(_ ref: Ref) -> Entry {
+    Entry(arenaBase + Int(truncatingIfNeeded: ref) &* Entry.unit)
+  }
 
   package var oldest: Ref? { state.pointee.oldest == 0 ? nil : state.pointee.oldest }
   package var newest: Ref? { state.pointee.newest == 0 ? nil : state.pointee.newest }

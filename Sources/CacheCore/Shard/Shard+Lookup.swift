@@ -10,6 +10,10 @@ import Synchronization
 // other case what was read may be anything; nothing of it is used. For that the
 // reader must not fault on what it reads: every extent is checked against the
 // part of the arena that is committed, which only grows.
+//
+// To write to an entry (the time of its last use, a lease) a reader guards the
+// bucket for a few instructions: a writer who has taken something out of a
+// guarded bucket waits before its memory is used again.
 
 extension Shard {
   /// A live entry as a reader found it.
@@ -20,11 +24,9 @@ extension Shard {
     package let term: Entry.Term
     package let valueSize: UInt64
     package let value: UnsafeMutableRawPointer
+    package let bucket: Bucket
+    package let version: UInt32
   }
-
-  /// How often a reader tries again before it takes the lock. A try fails only
-  /// if an entry in the same bucket changed during it.
-  private static let attempts = 64
 
   /// Finds the live entry for a key and hands it to `body`, which only reads,
   /// and may be called more than once: its last result counts. nil if there is
@@ -34,36 +36,54 @@ extension Shard {
     _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64,
     _ body: (Found) -> Result
   ) -> Result? {
-    for _ in 0..<Shard.attempts {
-      let index = index
-      let table = index.tableNow
-      let bucket = index.bucket(for: parts.forIndex, in: table)
-      let version = bucket.version.pointee.load(ordering: .acquiring)
-      if version & 1 == 0 {
-        var result: Result?
-        let slot = index.find(in: bucket, tag: parts.tag) { ref in
-          guard let found = inspect(ref, key) else { return false }
-          result = isExpired(found.use, found.term, at: now) ? nil : body(found)
-          return true
-        }
-        // Everything above is read before the version is read again; pairs
-        // with the fence in Index.renew.
-        atomicMemoryFence(ordering: .acquiring)
-        if bucket.version.relaxed == version, slot != nil || index.table.relaxed == table {
-          return result
-        }
-      }
-      platform_pause()
-    }
-    return readLocked(parts, key, at: now, body)
+    var isSettled = false
+    let result = attempt(parts, key, at: now, &isSettled, body)
+    return isSettled ? result : readAgain(parts, key, at: now, body)
   }
 
-  private func readLocked<Result>(
+  /// One try. Not settled if an entry in the same bucket changed during it.
+  @inline(__always)
+  private func attempt<Result>(
+    _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64,
+    _ isSettled: inout Bool, _ body: (Found) -> Result
+  ) -> Result? {
+    let index = index
+    let table = index.tableNow
+    let bucket = index.bucket(for: parts.forIndex, in: table)
+    let version = bucket.version.pointee.load(ordering: .acquiring)
+    var result: Result?
+    let slot = index.find(in: bucket, tag: parts.tag) { ref in
+      guard let found = inspect(ref, key, bucket, version) else { return false }
+      result = isExpired(found.use, found.term, at: now) ? nil : body(found)
+      return true
+    }
+    // Everything above is read before the version is read again; pairs with
+    // the fence in Index.renew.
+    atomicMemoryFence(ordering: .acquiring)
+    isSettled =
+      version & 1 == 0 && bucket.version.relaxed == version
+      && (slot != nil || index.table.relaxed == table)
+    return result
+  }
+
+  /// How often a reader tries before it takes the lock.
+  private static let attempts = 64
+
+  @inline(never)
+  private func readAgain<Result>(
     _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64,
     _ body: (Found) -> Result
   ) -> Result? {
-    lock.withLock {
-      guard let slot = find(parts, key), let found = inspect(slot.ref, key),
+    for _ in 1..<Shard.attempts {
+      platform_pause()
+      var isSettled = false
+      let result = attempt(parts, key, at: now, &isSettled, body)
+      if isSettled { return result }
+    }
+    return lock.withLock {
+      let bucket = index.bucket(for: parts.forIndex, in: index.table.relaxed)
+      guard let slot = find(parts, key),
+        let found = inspect(slot.ref, key, bucket, bucket.version.relaxed),
         !isExpired(found.use, found.term, at: now)
       else { return nil }
       return body(found)
@@ -72,7 +92,9 @@ extension Shard {
 
   /// The entry at `ref`, if it is there, has this key and lies where memory is.
   @inline(__always)
-  private func inspect(_ ref: Ref, _ key: UnsafeRawBufferPointer) -> Found? {
+  private func inspect(
+    _ ref: Ref, _ key: UnsafeRawBufferPointer, _ bucket: Bucket, _ version: UInt32
+  ) -> Found? {
     let committed = base.atomic64(ShardLayout.arenaSpan).pointee.load(ordering: .acquiring)
     let start = UInt64(ref) &* UInt64(Entry.unit)
     let entry = entry(ref)
@@ -88,7 +110,7 @@ extension Shard {
     guard valueSize <= committed &- bytes else { return nil }
     return Found(
       entry: entry, ref: ref, use: use, term: term, valueSize: valueSize,
-      value: keyAt + key.count)
+      value: keyAt + key.count, bucket: bucket, version: version)
   }
 
   // MARK: Uses
@@ -102,24 +124,23 @@ extension Shard {
     if stripeOfThisThread.noteHit(hash: parts.forIndex, ref: found.ref) { drainIfFree() }
   }
 
-  /// Sets the time of last use, at most once a millisecond for an entry.
+  /// Sets the time of last use, at most once a millisecond for an entry. If the
+  /// entry has changed since it was found, that matters only where its life
+  /// depends on the mark.
   private func markUsed(
     _ found: Found, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) {
-    let (exchanged, original) = found.entry.use.pointee.compareExchange(
-      expected: found.use.word, desired: found.use.used(at: now), ordering: .relaxed)
-    if exchanged || header.pointee.defaultTtiMs == 0 { return }
-    // Another reader was faster, usually. If not, the entry's life may depend
-    // on this mark: look again, with nobody in the way.
-    let other = Entry.Use(original)
-    if other.keySize == found.use.keySize, other.lastUsed >= now { return }
-    lock.withLock {
-      guard let slot = find(parts, key) else { return }
-      markUsed(slot.ref, at: now)
+    if found.bucket.tryGuard(at: found.version) {
+      markUsed(found.ref, at: now)
+      found.bucket.unguard()
+    } else if header.pointee.defaultTtiMs != 0 {
+      lock.withLock {
+        if let slot = find(parts, key) { markUsed(slot.ref, at: now) }
+      }
     }
   }
 
-  /// The same for the holder of the lock, against other readers.
+  /// The same for whoever holds the lock or a guard, against others who do.
   package func markUsed(_ ref: Ref, at now: UInt64) {
     let word = entry(ref).use
     var use = Entry.Use(word.relaxed)
@@ -151,21 +172,25 @@ extension Shard {
     _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) -> LeaseOutcome {
     while true {
-      let found = read(parts, key, at: now) { ($0, $0.entry.identity.relaxed) }
-      guard let (found, seen) = found else { return .miss }
-      var identity = seen
-      // The version was valid with the entry, and no other entry here ever has
-      // the same: a swap that succeeds is on this entry, and it was not dead.
-      while identity & Entry.Identity.dead == 0,
-        identity >> Entry.Identity.versionShift == seen >> Entry.Identity.versionShift
-      {
-        if identity & Entry.Identity.leaseMask == Entry.leasesMax { return .tooMany }
-        let (exchanged, original) = found.entry.identity.pointee.compareExchange(
-          expected: identity, desired: identity + 1, ordering: .acquiringAndReleasing)
-        if exchanged { return .leased(found) }
-        identity = original
-      }
+      guard let found = read(parts, key, at: now, { $0 }) else { return .miss }
+      // Between a guard and its end the entry is not given up, so the lease is
+      // counted on what was found.
+      guard found.bucket.tryGuard(at: found.version) else { continue }
+      let isCounted = countLease(found.entry)
+      found.bucket.unguard()
+      return isCounted ? .leased(found) : .tooMany
     }
+  }
+
+  private func countLease(_ entry: Entry) -> Bool {
+    var identity = entry.identity.relaxed
+    while identity & Entry.Identity.leaseMask != Entry.leasesMax {
+      let (exchanged, original) = entry.identity.pointee.compareExchange(
+        expected: identity, desired: identity + 1, ordering: .acquiringAndReleasing)
+      if exchanged { return true }
+      identity = original
+    }
+    return false
   }
 
   /// Ends a lease. The last one on an entry that is gone frees its block.

@@ -21,8 +21,10 @@ extension Shard {
 
   /// Expired entries removed at a time to make room for one.
   private static let expiredAtOnce: UInt64 = 16
-  /// Evacuations tried for one block before more is forgotten.
-  private static let evacuationsMax = 3
+  /// Evacuations tried for one block.
+  private static let evacuationsMax = 8
+  /// Entries forgotten, at most, so that another can move to where they were.
+  private static let victimsPerMove = 4
 
   // MARK: A block
 
@@ -35,15 +37,17 @@ extension Shard {
       if case .block(let ref, let flags) = arena.allocate(units) { return .block(ref, flags) }
     }
     if mayAskOthers, isFarBelowShare { return .none(.poor) }
+    // What is forgotten for this block, until it is enough to be worth moving
+    // others out of its way.
+    var forgotten = header.pointee.isNoEvict ? arena.state.pointee.holeUnits : 0
     var evacuations = 0
-    // Holes of this much in total are worth an evacuation.
-    var worthwhile = UInt64(units) + UInt64(units) / 8 + UInt64(Entry.unitsMin)
     while true {
-      if arena.state.pointee.holeUnits >= worthwhile, evacuations < Shard.evacuationsMax {
+      if forgotten >= UInt64(units) + UInt64(units) / 4, evacuations < Shard.evacuationsMax {
         evacuations += 1
-        worthwhile += worthwhile / 2
+        if !header.pointee.isNoEvict { forgotten = 0 }
         evacuate(units: units)
       } else if !header.pointee.isNoEvict, let victim = victim() {
+        forgotten += UInt64(entry(victim).units)
         evict(victim)
         region.entryBudget.give(1)
         _ = dropRemoval()
@@ -110,16 +114,25 @@ extension Shard {
 
   // MARK: Evacuation
 
-  /// Tries to make a hole of `units` by moving or forgetting what is in the way.
+  /// Tries to make a hole of `units` by moving what is in the way: from the
+  /// largest hole on, or, if leases are in the way there, from the hand.
   private func evacuate(units: UInt32) {
     let arena = arena
+    if let hole = arena.largestHole, evacuate(from: hole, units: units) { return }
     guard let start = evacuationStart() else { return }
+    _ = evacuate(from: start, units: units)
+  }
+
+  private func evacuate(from start: Ref, units: UInt32) -> Bool {
+    let arena = arena
     var window = Arena.Window(start: start)
     while window.units < units, window.end < arena.state.pointee.top {
       if !clearNextBlock(into: &window) { break }
     }
+    let isLargeEnough = window.units >= units
     arena.state.pointee.hand = PageTable.page(of: window.end) + 1
     arena.release(window)
+    return isLargeEnough
   }
 
   /// The first block in or after the hand's page.
@@ -145,47 +158,68 @@ extension Shard {
       arena.absorbHole(&window)
       return true
     }
-    // Nobody can lease it any more after this swap, and so nobody has it when
-    // its bytes are copied.
-    let identity = entry.identity.relaxed
-    guard identity & (Entry.Identity.leaseMask | Entry.Identity.dead) == 0,
-      entry.identity.pointee.compareExchange(
-        expected: identity, desired: identity | Entry.Identity.dead, ordering: .acquiring
-      ).exchanged
-    else { return false }
-    let hash = hash(of: ref)
-    let slot = index.find(hash: hash.forIndex, ref: ref)!
+    guard entry.identity.relaxed & (Entry.Identity.leaseMask | Entry.Identity.dead) == 0 else {
+      return false
+    }
+    switch placeElsewhere(ref) {
+    case .none: return false
+    case .forgotten: return true
+    case .block(let target, let flags):
+      let hash = hash(of: ref).forIndex
+      move(index.find(hash: hash, ref: ref)!, to: target, flags: flags, hash: hash)
+      guard markDead(ref) else { return false }
+      arena.absorbBlock(&window)
+      return true
+    }
+  }
+
+  private enum Elsewhere {
+    case block(Ref, _ flags: UInt64)
+    /// The entry itself was the one to forget.
+    case forgotten
+    case none
+  }
+
+  /// A hole that an entry can move to, if need be after others were forgotten.
+  private func placeElsewhere(_ ref: Ref) -> Elsewhere {
+    let entry = entry(ref)
     let use = entry.useNow
     let units = Entry.unitsNeeded(
       keySize: use.keySize, valueSize: entry.valueSize(use, entry.termNow))!
-    if case .block(let target, let flags) = arena.allocate(units, mayExtend: false) {
-      move(slot, to: target, flags: flags, hash: hash.forIndex, identity: identity)
-    } else if header.pointee.isNoEvict || header.pointee.reportsRemovals {
-      entry.identity.relaxed = identity
-      return false
-    } else {
-      forgetInPlace(slot, hash: hash.forIndex, identity: identity)
+    for attempt in 0...Shard.victimsPerMove {
+      if case .block(let target, let flags) = arena.allocate(units, mayExtend: false) {
+        return .block(target, flags)
+      }
+      if header.pointee.isNoEvict { return .none }
+      // There is no place for it: then it goes, like those before it.
+      guard let victim = attempt < Shard.victimsPerMove ? victim() : ref else { return .none }
+      evict(victim)
+      region.entryBudget.give(1)
+      _ = dropRemoval()
+      if victim == ref { return .forgotten }
     }
-    arena.absorbBlock(&window)
-    return true
+    return .none
+  }
+
+  /// Marks a block that nothing refers to any more. False if it is on lease.
+  private func markDead(_ ref: Ref) -> Bool {
+    entry(ref).identity.pointee.bitwiseOr(
+      Entry.Identity.dead, ordering: .acquiringAndReleasing
+    ).oldValue & Entry.Identity.leaseMask == 0
   }
 
   /// Copies an entry to a block elsewhere and makes everybody refer to that.
-  private func move(
-    _ slot: Index.Slot, to target: Ref, flags: UInt64, hash: UInt32, identity: UInt64
-  ) {
+  private func move(_ slot: Index.Slot, to target: Ref, flags: UInt64, hash: UInt32) {
     let (old, new) = (entry(slot.ref), entry(target))
     let use = old.useNow
     let size = use.keyOffset + use.keySize + Int(old.valueSize(use, old.termNow))
     platform_copy(new.base, old.base, size)
     let kept = Entry.Flag.long | Entry.Flag.expired
     new.use.relaxed = use.word & ~0xFF | use.word & kept | flags
-    new.identity.relaxed = identity
+    new.identity.relaxed = old.identity.relaxed & ~Entry.Identity.leaseMask
     index.replace(slot, hash: hash, by: target)
-    // A reader may have marked the old copy since; from here on it cannot. The
-    // block must still say how large it is.
-    let final = Entry.Use(old.use.relaxed)
-    if final.lastUsed > use.lastUsed { markUsed(target, at: final.lastUsed) }
+    // Nobody marks the old copy any more; somebody may have since it was copied.
+    markUsed(target, at: old.useNow.lastUsed)
     policy.relink(slot.ref, as: target)
     if use.word & Entry.Flag.expired != 0 {
       wheel.removeExpired(in: PageTable.page(of: slot.ref))
@@ -193,22 +227,6 @@ extension Shard {
     } else {
       schedule(target, end: end(new.useNow, new.termNow))
     }
-  }
-
-  /// Forgets an entry whose block becomes part of a window. It is dead already.
-  private func forgetInPlace(_ slot: Index.Slot, hash: UInt32, identity: UInt64) {
-    let entry = entry(slot.ref)
-    index.remove(slot, hash: hash)
-    policy.remove(slot.ref)
-    if entry.hasFlag(Entry.Flag.expired) {
-      wheel.removeExpired(in: PageTable.page(of: slot.ref))
-      counters.pointee.expirations += 1
-    } else {
-      counters.pointee.evictions += 1
-    }
-    counters.pointee.versionFloor = max(counters.pointee.versionFloor, entry.version + 1)
-    counters.pointee.entries -= 1
-    region.entryBudget.give(1)
   }
 
   // MARK: Giving pages up

@@ -103,7 +103,7 @@ extension Shard {
       retire(slot.ref, because: .replaced)
       counters.pointee.updates += 1
     } else {
-      let growth = index.insert(hash: parts.forIndex, tag: parts.tag, ref: ref)
+      let growth = index.insert(hash: parts.forIndex, ref: ref)
       if growth != .done {
         arena.free(ref)
         region.entryBudget.give(1)
@@ -195,16 +195,13 @@ extension Shard {
       present - units <= 7,
       isLong == entry.hasFlag(Entry.Flag.long)
     else { return false }
-    let identity = entry.identity.relaxed
-    guard identity & Entry.Identity.leaseMask == 0,
-      entry.identity.pointee.compareExchange(
-        expected: identity, desired: identity | Entry.Identity.dead, ordering: .acquiring
-      ).exchanged
-    else { return false }
+    // Odd: readers turn back, and none is about to lease it when this returns.
     let first = index.bucket(for: parts.forIndex, in: index.table.relaxed)
-    first.version.relaxed |= 1
-    // The odd version is seen before any of the new bytes is.
-    atomicMemoryFence(ordering: .releasing)
+    first.setVersion(first.version.relaxed | 1)
+    guard entry.leases == 0 else {
+      index.renew(first)
+      return false
+    }
     let use = entry.useNow
     entry.write(
       keyInPlace: use.keySize, value: value,

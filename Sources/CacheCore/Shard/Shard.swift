@@ -19,7 +19,7 @@ package struct Shard {
     self.number = number
     base =
       region.base + Geometry.headerSize
-      + Int(number) &* Int(region.header.pointee.geometry.shardStride)
+      + Int(number) &* Int(truncatingIfNeeded: region.header.pointee.geometry.shardStride)
   }
 
   /// Prepares a shard whose memory is all zeros: nil if there was not enough.
@@ -36,7 +36,7 @@ package struct Shard {
   }
 
   package var arenaBase: UnsafeMutableRawPointer {
-    @inline(__always) get { base + Int(header.pointee.geometry.arenaOffset) }
+    @inline(__always) get { base + Int(truncatingIfNeeded: header.pointee.geometry.arenaOffset) }
   }
 
   package var lock: Lock {
@@ -51,14 +51,15 @@ package struct Shard {
 
   private func span(at state: UnsafeMutableRawPointer, from: UInt64, size: UInt64) -> Span {
     Span(
-      state: state.assumingMemoryBound(to: Span.State.self), base: base + Int(from),
+      state: state.assumingMemoryBound(to: Span.State.self),
+      base: base + Int(truncatingIfNeeded: from),
       sizeMax: size, budget: region.pageBudget)
   }
 
   package var pages: PageTable {
     @inline(__always) get {
       PageTable(
-        records: (base + Int(header.pointee.geometry.pagesOffset))
+        records: (base + Int(truncatingIfNeeded: header.pointee.geometry.pagesOffset))
           .assumingMemoryBound(to: PageTable.Record.self))
     }
   }
@@ -83,8 +84,10 @@ package struct Shard {
       let state = base + ShardLayout.index
       return Index(
         state: state.assumingMemoryBound(to: Index.State.self),
-        table: base.atomic64(ShardLayout.table), buckets: base + Int(geometry.bucketsOffset),
-        overflow: base + Int(geometry.overflowOffset), baseBuckets: geometry.baseBuckets,
+        table: base.atomic64(ShardLayout.table),
+        buckets: base + Int(truncatingIfNeeded: geometry.bucketsOffset),
+        overflow: base + Int(truncatingIfNeeded: geometry.overflowOffset),
+        baseBuckets: geometry.baseBuckets,
         bucketsSpan: span(
           at: state, from: geometry.bucketsOffset,
           size: geometry.overflowOffset - geometry.bucketsOffset),
@@ -134,13 +137,13 @@ package struct Shard {
       lists: base + ShardLayout.lists, checkpoints: Checkpoints(base + ShardLayout.checkpoints),
       sketch: FrequencySketch(
         state: sketch.assumingMemoryBound(to: FrequencySketch.State.self),
-        base: base + Int(geometry.sketchOffset),
+        base: base + Int(truncatingIfNeeded: geometry.sketchOffset),
         span: span(
           at: sketch, from: geometry.sketchOffset,
           size: geometry.ghostsOffset - geometry.sketchOffset)),
       ghosts: GhostTable(
         state: ghosts.assumingMemoryBound(to: GhostTable.State.self),
-        base: base + Int(geometry.ghostsOffset),
+        base: base + Int(truncatingIfNeeded: geometry.ghostsOffset),
         span: span(
           at: ghosts, from: geometry.ghostsOffset,
           size: geometry.arenaOffset - geometry.ghostsOffset)),
@@ -155,7 +158,9 @@ package struct Shard {
   // MARK: Entries
 
   @inline(__always)
-  package func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
+  package func entry(_ ref: Ref) -> Entry {
+    Entry(arenaBase + Int(truncatingIfNeeded: ref) &* Entry.unit)
+  }
 
   package var keyHash: KeyHash {
     @inline(__always) get { KeyHash(key0: header.pointee.hashKey0, key1: header.pointee.hashKey1) }
@@ -224,9 +229,18 @@ package struct Shard {
   @inline(never)
   package func drain(_ stripe: ReadStripe) {
     let (index, policy) = (index, policy)
-    stripe.drain { hash, ref in
-      if ref != 0, index.find(hash: hash, ref: ref) != nil { policy.use(ref, hash) }
+    // Moving an entry touches its neighbours, which are anywhere: ask for all of
+    // them first. What a stale note leads to is only prefetched here.
+    let (start, end) = stripe.pending
+    stripe.forEachNote(from: start, to: end) { _, ref in
+      let entry = entry(ref)
+      platform_prefetch(self.entry(entry.previous.relaxed).base)
+      platform_prefetch(self.entry(entry.next.relaxed).base)
     }
+    stripe.forEachNote(from: start, to: end) { hash, ref in
+      if index.find(hash: hash, ref: ref) != nil { policy.use(ref, hash) }
+    }
+    stripe.finishDrain(end)
   }
 
   // MARK: Removing

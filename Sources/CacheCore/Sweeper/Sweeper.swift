@@ -35,19 +35,10 @@ package struct Sweeper {
     }
   }
 
-  /// Guarded by `lock`; the first five are accessed through the atomic views
-  /// below, at the offsets given here.
+  /// Guarded by `lock`. Lies behind the words below, which are atomic.
   struct State {
-    var lockWord: UInt32  // 0
-    /// Incremented by every change the thread should notice; it sleeps on it.
-    var wakeWord: UInt32  // 4
-    var phase: UInt32  // 8
-    /// 1 once the thread has nothing more to do with the cache.
-    var exitedWord: UInt32  // 12
-    /// When the present slice began; 0: none. Written without the lock.
-    var sliceStartNs: UInt64  // 16
-    /// Whether a trigger waits. Read without the lock.
-    var isTriggered: UInt32  // 24
+    /// Counts starts: which run a thread, or who stops it, belongs to.
+    var run: UInt32
     var flags: UInt32
     var thread: UInt64
     var intervalMs: UInt64
@@ -75,18 +66,20 @@ package struct Sweeper {
   init(_ handle: CacheHandle) { self.handle = handle }
 
   var state: UnsafeMutablePointer<State> {
-    handle.sweeper.assumingMemoryBound(to: State.self)
+    (handle.sweeper + 64).assumingMemoryBound(to: State.self)
   }
   var cache: Cache { Cache(handle) }
 
   package var lock: Lock { Lock(handle.sweeper.atomic32(0)) }
+  /// Incremented by every change the thread should notice; it sleeps on it.
   private var wakeWord: UnsafeMutablePointer<Atomic<UInt32>> { handle.sweeper.atomic32(4) }
-  /// The phase, to be read without the lock between slices.
+  /// Changed under the lock, read without it between slices.
   private var phaseWord: UnsafeMutablePointer<Atomic<UInt32>> { handle.sweeper.atomic32(8) }
+  /// The last run whose thread has nothing more to do with the cache.
   private var exitedWord: UnsafeMutablePointer<Atomic<UInt32>> { handle.sweeper.atomic32(12) }
-  private var sliceStart: UnsafeMutablePointer<Atomic<UInt64>> {
-    handle.sweeper.atomic64(16)
-  }
+  /// When the present slice began; 0: none. Written without the lock.
+  private var sliceStart: UnsafeMutablePointer<Atomic<UInt64>> { handle.sweeper.atomic64(16) }
+  /// Whether a trigger waits. Read without the lock.
   private var isTriggered: UnsafeMutablePointer<Atomic<UInt32>> { handle.sweeper.atomic32(24) }
 
   private func setPhase(_ phase: UInt32) {
@@ -120,7 +113,7 @@ package struct Sweeper {
     let now = platform_now_ns()
     let isAtOnce = options.flags & Sweeper.runAtOnce != 0
     state.pointee.nextRunNs = isAtOnce ? now : plannedRun(after: now)
-    exitedWord.relaxed = 0
+    state.pointee.run &+= 1
     setPhase(Phase.running)
     let error = platform_thread_start(
       &state.pointee.thread,
@@ -129,6 +122,7 @@ package struct Sweeper {
         return nil
       }, handle.base)
     if error != 0 {
+      exitedWord.relaxed = state.pointee.run
       setPhase(Phase.stopped)
       return .noMemory
     }
@@ -141,19 +135,23 @@ package struct Sweeper {
       lock.release()
       return .state
     }
+    let run = state.pointee.run
     setPhase(Phase.stopping)
     signal()
     lock.release()
     let limit = timeoutMs == 0 ? UInt64.max : UInt64(timeoutMs) * 1_000_000
     let start = platform_now_ns()
-    while exitedWord.pointee.load(ordering: .acquiring) == 0 {
+    while true {
+      // A later run may have begun, or ended, by the time this thread wakes.
+      let exited = exitedWord.pointee.load(ordering: .acquiring)
+      if Int32(bitPattern: exited &- run) >= 0 { break }
       let passed = platform_now_ns() - start
       if passed >= limit { return .timeout }
-      platform_futex_wait(exitedWord, 0, limit == UInt64.max ? limit : limit - passed)
+      platform_futex_wait(exitedWord, exited, limit == UInt64.max ? limit : limit - passed)
     }
     // Of several who stop it, one joins it.
     lock.acquire()
-    let isMine = phaseWord.relaxed == Phase.stopping
+    let isMine = phaseWord.relaxed == Phase.stopping && state.pointee.run == run
     if isMine {
       platform_thread_join(state.pointee.thread)
       setPhase(Phase.stopped)
@@ -259,8 +257,9 @@ package struct Sweeper {
     }
     cache.region.plannedSweep.relaxed = 0
     while let trigger = takeTrigger() { finish(trigger, removed: 0, isDone: false) }
+    let run = state.pointee.run
     lock.release()
-    exitedWord.pointee.store(1, ordering: .releasing)
+    exitedWord.pointee.store(run, ordering: .releasing)
     platform_futex_wake(exitedWord, Int32.max)
   }
 
@@ -385,7 +384,7 @@ package struct Sweeper {
       let isHung =
         (sliceStart != 0 && now > sliceStart + Sweeper.hungNs)
         || (wakeDue != 0 && now > wakeDue + Sweeper.hungNs)
-      let isThere = phase != Phase.stopped && exitedWord.relaxed == 0
+      let isThere = phase != Phase.stopped && exitedWord.relaxed != state.pointee.run
       return SweeperStatus(
         phase: isThere ? (phase == Phase.paused ? Phase.paused : Phase.running) : Phase.stopped,
         isHealthy: isThere && !isHung, intervalMs: intervalMs(), report: state.pointee.report,
