@@ -31,7 +31,7 @@ import Synchronization
 /// entries, else units of the arena; distances are counted in entries. The
 /// tables take 12 bytes for each entry and double when there are more entries
 /// than they are meant for.
-struct AdaptivePolicy {
+package struct AdaptivePolicy {
   struct State {
     /// Sizes of the three parts.
     var windowSize: UInt64
@@ -57,31 +57,6 @@ struct AdaptivePolicy {
     var reserved: UInt32
   }
 
-  /// An entry's place, in three bits of its header.
-  enum Segment: UInt64 {
-    case none = 0
-    case windowYoung = 1
-    case windowOld = 2
-    case probationYoung = 3
-    case probationOld = 4
-    case protected = 5
-    case probationYoungCheckpoint = 6
-    case probationOldCheckpoint = 7
-
-    var isCheckpoint: Bool { rawValue >= 6 }
-    /// The place without the flag.
-    var plain: Segment {
-      switch self {
-      case .probationYoungCheckpoint: return .probationYoung
-      case .probationOldCheckpoint: return .probationOld
-      default: return self
-      }
-    }
-    var withCheckpoint: Segment {
-      self == .probationYoung ? .probationYoungCheckpoint : .probationOldCheckpoint
-    }
-  }
-
   // What the policy is made of. Each number is where the published policies have
   // it, or was found not to matter within a factor of two.
   private static let initialWindow = 0.05
@@ -101,14 +76,14 @@ struct AdaptivePolicy {
   private static let ticksInTable: UInt32 = 256
 
   let state: UnsafeMutablePointer<State>
-  private let lists: UnsafeMutableRawPointer
-  private let arenaBase: UnsafeMutableRawPointer
+  let lists: UnsafeMutableRawPointer
+  let arenaBase: UnsafeMutableRawPointer
   private let sketch: FrequencySketch
   private let ghosts: GhostTable
-  private let checkpoints: Checkpoints
+  let checkpoints: Checkpoints
   /// The shard's share of the bound, in entries or units.
   private let share: UInt64
-  private let isByEntries: Bool
+  let isByEntries: Bool
 
   init(
     state: UnsafeMutablePointer<State>, lists: UnsafeMutableRawPointer,
@@ -409,109 +384,5 @@ struct AdaptivePolicy {
       state.pointee.windowTarget = max(part * Double(share), 1)
     }
     if total > state.pointee.capacity { state.pointee.capacity = total }
-  }
-
-  // MARK: Lists and sizes
-
-  private var count: UInt64 {
-    var sum: UInt64 = 0
-    for number in 0..<5 { sum += listState(number).pointee.count }
-    return sum
-  }
-
-  private var mainSize: UInt64 { state.pointee.probationSize + state.pointee.protectedSize }
-  private var total: UInt64 { state.pointee.windowSize + mainSize }
-
-  /// The window's target without its fraction. It lies between 0 and the
-  /// capacity.
-  private var wholeTarget: Double { Double(UInt64(state.pointee.windowTarget)) }
-
-  private var averageSize: Double {
-    isByEntries || count == 0 ? 1 : Double(total) / Double(count)
-  }
-
-  private func size(_ ref: Ref) -> UInt64 { isByEntries ? 1 : UInt64(entry(ref).units) }
-
-  private func addSize(of ref: Ref, to place: Segment, sign isAdded: Bool) {
-    let change = isAdded ? size(ref) : 0 &- size(ref)
-    switch place.plain {
-    case .windowYoung, .windowOld: state.pointee.windowSize &+= change
-    case .protected: state.pointee.protectedSize &+= change
-    default: state.pointee.probationSize &+= change
-    }
-  }
-
-  private func listState(_ number: Int) -> UnsafeMutablePointer<RecencyList.State> {
-    (lists + number * MemoryLayout<RecencyList.State>.stride)
-      .assumingMemoryBound(to: RecencyList.State.self)
-  }
-
-  private func list(_ place: Segment) -> RecencyList {
-    RecencyList(state: listState(Int(place.plain.rawValue) - 1), arenaBase: arenaBase)
-  }
-
-  private func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
-
-  func segment(_ ref: Ref) -> Segment {
-    let word = entry(ref).identity.relaxed
-    return Segment(rawValue: word >> Entry.Identity.segmentShift & 7)!
-  }
-
-  /// Against readers that count leases in the same word.
-  private func setSegment(_ ref: Ref, _ place: Segment) {
-    let identity = entry(ref).identity
-    var word = identity.relaxed
-    while true {
-      let new =
-        word & ~Entry.Identity.segmentMask | place.rawValue << Entry.Identity.segmentShift
-      let (exchanged, original) = identity.pointee.compareExchange(
-        expected: word, desired: new, ordering: .relaxed)
-      if exchanged { return }
-      word = original
-    }
-  }
-
-  private func link(_ ref: Ref, _ place: Segment, asOldest: Bool = false) {
-    setSegment(ref, place)
-    if asOldest { list(place).addOldest(ref) } else { list(place).add(ref) }
-    addSize(of: ref, to: place, sign: true)
-  }
-
-  private func unlink(_ ref: Ref) {
-    let place = segment(ref)
-    list(place).remove(ref)
-    addSize(of: ref, to: place, sign: false)
-  }
-
-  // MARK: Invariants
-
-  /// Checks lists, segments, sizes and checkpoints. The number of entries.
-  func checkInvariants() -> UInt64 {
-    var (window, probation, protected) = (UInt64(0), UInt64(0), UInt64(0))
-    var (entries, flagged): (UInt64, Int) = (0, 0)
-    for number in 0..<5 {
-      let list = RecencyList(state: listState(number), arenaBase: arenaBase)
-      entries += list.checkInvariants()
-      var ref = list.oldest
-      while let present = ref {
-        let place = segment(present)
-        precondition(Int(place.plain.rawValue) - 1 == number, "an entry's segment")
-        if place.isCheckpoint {
-          flagged += 1
-          precondition(checkpoints.contains(present))
-        }
-        switch number {
-        case 0, 1: window += size(present)
-        case 2, 3: probation += size(present)
-        default: protected += size(present)
-        }
-        ref = list.newer(than: present)
-      }
-    }
-    precondition(window == state.pointee.windowSize)
-    precondition(probation == state.pointee.probationSize)
-    precondition(protected == state.pointee.protectedSize)
-    precondition(flagged == checkpoints.total)
-    return entries
   }
 }

@@ -1,20 +1,11 @@
 /// Which entry to forget when room is needed. The shard tells it what happens to
 /// entries and asks it for a victim; it knows nothing of keys and memory.
-///
-/// One of two: LRU, a single list in order of use, exact; or the policy of
-/// AdaptivePolicy.swift, of which LRU's list is the first. Hashes are those of
-/// the index.
-package struct EvictionPolicy {
-  private let recency: RecencyList
-  private let adaptive: AdaptivePolicy
-  private let isAdaptive: Bool
-
-  @inline(__always)
-  init(recency: RecencyList, adaptive: @autoclosure () -> AdaptivePolicy, isAdaptive: Bool) {
-    self.recency = recency
-    self.adaptive = adaptive()
-    self.isAdaptive = isAdaptive
-  }
+/// Hashes are those of the index.
+package enum EvictionPolicy {
+  /// One list in order of use, exact.
+  case lru(RecencyList)
+  /// AdaptivePolicy.swift.
+  case adaptive(AdaptivePolicy)
 
   /// 32 bits of hash, spread over 64.
   @inline(__always)
@@ -26,54 +17,78 @@ package struct EvictionPolicy {
   /// A key that is not there is about to be added; called before room is made.
   @inline(__always)
   package func prepare(_ hash: UInt32) {
-    if isAdaptive { adaptive.prepare(spread(hash)) }
+    if case .adaptive(let policy) = self { policy.prepare(spread(hash)) }
   }
 
   /// The entry is there.
   @inline(__always)
   package func add(_ ref: Ref) {
-    if isAdaptive { adaptive.add(ref) } else { recency.add(ref) }
+    switch self {
+    case .lru(let list): list.add(ref)
+    case .adaptive(let policy): policy.add(ref)
+    }
   }
 
   @inline(__always)
   package func use(_ ref: Ref, _ hash: UInt32) {
-    if isAdaptive { adaptive.use(ref, spread(hash)) } else { recency.renew(ref) }
+    switch self {
+    case .lru(let list): list.renew(ref)
+    case .adaptive(let policy): policy.use(ref, spread(hash))
+    }
   }
 
   @inline(__always)
   package func remove(_ ref: Ref) {
-    if isAdaptive { adaptive.remove(ref) } else { recency.remove(ref) }
+    switch self {
+    case .lru(let list): list.remove(ref)
+    case .adaptive(let policy): policy.remove(ref)
+    }
   }
 
   /// `ref` is a new entry for the key of `old`, and takes its place as something
   /// that was just used.
   @inline(__always)
   package func replace(_ old: Ref, by ref: Ref, _ hash: UInt32) {
-    if isAdaptive {
-      adaptive.relink(old, as: ref)
-      adaptive.use(ref, spread(hash))
-    } else {
-      recency.remove(old)
-      recency.add(ref)
+    switch self {
+    case .lru(let list):
+      list.remove(old)
+      list.add(ref)
+    case .adaptive(let policy):
+      policy.relink(old, as: ref)
+      policy.use(ref, spread(hash))
     }
   }
 
   /// `ref` is a copy of `old` and takes its place as it is.
   package func relink(_ old: Ref, as ref: Ref) {
-    if isAdaptive { adaptive.relink(old, as: ref) } else { recency.relink(old, as: ref) }
+    switch self {
+    case .lru(let list): list.relink(old, as: ref)
+    case .adaptive(let policy): policy.relink(old, as: ref)
+    }
   }
 
   /// The entry to forget next. Whoever asks removes it.
   @inline(__always)
   package func victim(hashOf: (Ref) -> UInt32) -> Ref? {
-    isAdaptive ? adaptive.victim { spread(hashOf($0)) } : recency.oldest
+    switch self {
+    case .lru(let list): return list.oldest
+    case .adaptive(let policy): return policy.victim { spread(hashOf($0)) }
+    }
   }
 
   /// Any entry, for whoever means to remove them all.
-  package func any() -> Ref? { isAdaptive ? adaptive.any() : recency.oldest }
+  package func any() -> Ref? {
+    switch self {
+    case .lru(let list): return list.oldest
+    case .adaptive(let policy): return policy.any()
+    }
+  }
 
   /// Checks the links. The number of entries.
   package func checkInvariants() -> UInt64 {
-    isAdaptive ? adaptive.checkInvariants() : recency.checkInvariants()
+    switch self {
+    case .lru(let list): return list.checkInvariants()
+    case .adaptive(let policy): return policy.checkInvariants()
+    }
   }
 }

@@ -66,34 +66,36 @@ package struct Shard {
 
   package var arena: Arena {
     @inline(__always) get {
-      let geometry = header.pointee.geometry
+      let header = header
       return Arena(
         state: (base + ShardLayout.arena).assumingMemoryBound(to: Arena.State.self),
-        bins: base + ShardLayout.bins, base: arenaBase, size: geometry.arenaSize, pages: pages,
+        bins: base + ShardLayout.bins, base: arenaBase, size: header.pointee.geometry.arenaSize,
+        pages: pages,
         span: span(
-          at: base + ShardLayout.arenaSpan, from: geometry.arenaOffset, size: geometry.arenaSize),
+          at: base + ShardLayout.arenaSpan, from: header.pointee.geometry.arenaOffset,
+          size: header.pointee.geometry.arenaSize),
         pagesSpan: span(
-          at: base + ShardLayout.pagesSpan, from: geometry.pagesOffset,
-          size: geometry.sketchOffset - geometry.pagesOffset))
+          at: base + ShardLayout.pagesSpan, from: header.pointee.geometry.pagesOffset,
+          size: header.pointee.geometry.sketchOffset - header.pointee.geometry.pagesOffset))
     }
   }
 
   package var index: Index {
     @inline(__always) get {
-      let geometry = header.pointee.geometry
+      let header = header
       let state = base + ShardLayout.index
       return Index(
         state: state.assumingMemoryBound(to: Index.State.self),
         table: base.atomic64(ShardLayout.table),
-        buckets: base + Int(truncatingIfNeeded: geometry.bucketsOffset),
-        overflow: base + Int(truncatingIfNeeded: geometry.overflowOffset),
-        baseBuckets: geometry.baseBuckets,
+        buckets: base + Int(truncatingIfNeeded: header.pointee.geometry.bucketsOffset),
+        overflow: base + Int(truncatingIfNeeded: header.pointee.geometry.overflowOffset),
+        baseBuckets: header.pointee.geometry.baseBuckets,
         bucketsSpan: span(
-          at: state, from: geometry.bucketsOffset,
-          size: geometry.overflowOffset - geometry.bucketsOffset),
+          at: state, from: header.pointee.geometry.bucketsOffset,
+          size: header.pointee.geometry.overflowOffset - header.pointee.geometry.bucketsOffset),
         overflowSpan: span(
-          at: state + MemoryLayout<Span.State>.stride, from: geometry.overflowOffset,
-          size: geometry.pagesOffset - geometry.overflowOffset))
+          at: state + MemoryLayout<Span.State>.stride, from: header.pointee.geometry.overflowOffset,
+          size: header.pointee.geometry.pagesOffset - header.pointee.geometry.overflowOffset))
     }
   }
 
@@ -115,40 +117,42 @@ package struct Shard {
 
   package var policy: EvictionPolicy {
     @inline(__always) get {
-      EvictionPolicy(
-        recency: RecencyList(
+      if header.pointee.policy == Options.policyAdaptive { return .adaptive(adaptivePolicy) }
+      return .lru(
+        RecencyList(
           state: (base + ShardLayout.lists).assumingMemoryBound(to: RecencyList.State.self),
-          arenaBase: arenaBase),
-        adaptive: adaptivePolicy, isAdaptive: header.pointee.policy == Options.policyAdaptive)
+          arenaBase: arenaBase))
     }
   }
 
   private var adaptivePolicy: AdaptivePolicy {
-    let geometry = header.pointee.geometry
-    let sketch = base + ShardLayout.sketch
-    let ghosts = base + ShardLayout.ghosts
-    let entriesLimit = region.entriesLimit.relaxed
-    let isByEntries = entriesLimit != UInt64.max
-    let bound =
-      isByEntries
-      ? entriesLimit : region.pagesLimit.relaxed &* UInt64(PageTable.unitsPerPage)
-    return AdaptivePolicy(
-      state: (base + ShardLayout.adaptive).assumingMemoryBound(to: AdaptivePolicy.State.self),
-      lists: base + ShardLayout.lists, checkpoints: Checkpoints(base + ShardLayout.checkpoints),
-      sketch: FrequencySketch(
-        state: sketch.assumingMemoryBound(to: FrequencySketch.State.self),
-        base: base + Int(truncatingIfNeeded: geometry.sketchOffset),
-        span: span(
-          at: sketch, from: geometry.sketchOffset,
-          size: geometry.ghostsOffset - geometry.sketchOffset)),
-      ghosts: GhostTable(
-        state: ghosts.assumingMemoryBound(to: GhostTable.State.self),
-        base: base + Int(truncatingIfNeeded: geometry.ghostsOffset),
-        span: span(
-          at: ghosts, from: geometry.ghostsOffset,
-          size: geometry.arenaOffset - geometry.ghostsOffset)),
-      arenaBase: arenaBase, share: max(1, bound / UInt64(header.pointee.shardCount)),
-      isByEntries: isByEntries)
+    @inline(never) get {
+      let header = header
+      let sketch = base + ShardLayout.sketch
+      let ghosts = base + ShardLayout.ghosts
+      let entriesLimit = region.entriesLimit.relaxed
+      let isByEntries = entriesLimit != UInt64.max
+      let bound =
+        isByEntries
+        ? entriesLimit : region.pagesLimit.relaxed &* UInt64(PageTable.unitsPerPage)
+      return AdaptivePolicy(
+        state: (base + ShardLayout.adaptive).assumingMemoryBound(to: AdaptivePolicy.State.self),
+        lists: base + ShardLayout.lists, checkpoints: Checkpoints(base + ShardLayout.checkpoints),
+        sketch: FrequencySketch(
+          state: sketch.assumingMemoryBound(to: FrequencySketch.State.self),
+          base: base + Int(truncatingIfNeeded: header.pointee.geometry.sketchOffset),
+          span: span(
+            at: sketch, from: header.pointee.geometry.sketchOffset,
+            size: header.pointee.geometry.ghostsOffset - header.pointee.geometry.sketchOffset)),
+        ghosts: GhostTable(
+          state: ghosts.assumingMemoryBound(to: GhostTable.State.self),
+          base: base + Int(truncatingIfNeeded: header.pointee.geometry.ghostsOffset),
+          span: span(
+            at: ghosts, from: header.pointee.geometry.ghostsOffset,
+            size: header.pointee.geometry.arenaOffset - header.pointee.geometry.ghostsOffset)),
+        arenaBase: arenaBase, share: max(1, bound / UInt64(header.pointee.shardCount)),
+        isByEntries: isByEntries)
+    }
   }
 
   /// The entry to forget next. Whoever asks evicts it.
