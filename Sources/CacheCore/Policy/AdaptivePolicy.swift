@@ -31,7 +31,7 @@ import Synchronization
 /// entries, else units of the arena; distances are counted in entries. The
 /// tables take 12 bytes for each entry and double when there are more entries
 /// than they are meant for.
-package struct AdaptivePolicy {
+struct AdaptivePolicy {
   struct State {
     /// Sizes of the three parts.
     var windowSize: UInt64
@@ -85,19 +85,43 @@ package struct AdaptivePolicy {
   private let share: UInt64
   let isByEntries: Bool
 
-  init(
-    state: UnsafeMutablePointer<State>, lists: UnsafeMutableRawPointer,
-    checkpoints: Checkpoints, sketch: FrequencySketch, ghosts: GhostTable,
-    arenaBase: UnsafeMutableRawPointer, share: UInt64, isByEntries: Bool
-  ) {
-    self.state = state
-    self.lists = lists
-    self.checkpoints = checkpoints
-    self.sketch = sketch
-    self.ghosts = ghosts
-    self.arenaBase = arenaBase
-    self.share = share
-    self.isByEntries = isByEntries
+  // Where its parts are in the control area: the lists, then these.
+  private static let sketchOffset = 80
+  private static let ghostsOffset = 112
+  private static let checkpointsOffset = 144
+  private static let stateOffset = 288
+
+  init(control: UnsafeMutableRawPointer, shardBase: UnsafeMutableRawPointer, region: Region) {
+    let header = region.header
+    func span(_ state: Int, from: UInt64, to: UInt64) -> Span {
+      Span(
+        state: (control + state).assumingMemoryBound(to: Span.State.self),
+        base: shardBase + Int(truncatingIfNeeded: from), sizeMax: to - from,
+        budget: region.pageBudget)
+    }
+    let geometry = header.pointee.geometry
+    state = (control + AdaptivePolicy.stateOffset).assumingMemoryBound(to: State.self)
+    lists = control
+    checkpoints = Checkpoints(control + AdaptivePolicy.checkpointsOffset)
+    sketch = FrequencySketch(
+      state: (control + AdaptivePolicy.sketchOffset)
+        .assumingMemoryBound(to: FrequencySketch.State.self),
+      base: shardBase + Int(truncatingIfNeeded: geometry.sketchOffset),
+      span: span(
+        AdaptivePolicy.sketchOffset, from: geometry.sketchOffset, to: geometry.ghostsOffset))
+    ghosts = GhostTable(
+      state: (control + AdaptivePolicy.ghostsOffset)
+        .assumingMemoryBound(to: GhostTable.State.self),
+      base: shardBase + Int(truncatingIfNeeded: geometry.ghostsOffset),
+      span: span(
+        AdaptivePolicy.ghostsOffset, from: geometry.ghostsOffset, to: geometry.arenaOffset))
+    arenaBase = shardBase + Int(truncatingIfNeeded: geometry.arenaOffset)
+    let entriesLimit = region.entriesLimit.relaxed
+    isByEntries = entriesLimit != UInt64.max
+    let bound =
+      isByEntries
+      ? entriesLimit : region.pagesLimit.relaxed &* UInt64(PageTable.unitsPerPage)
+    share = max(1, bound / UInt64(header.pointee.shardCount))
   }
 
   // MARK: Tables

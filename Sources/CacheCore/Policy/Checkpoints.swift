@@ -4,7 +4,7 @@
 ///
 /// 128 bytes for the whole list, where a time in each entry would be four in
 /// each.
-package struct Checkpoints {
+struct Checkpoints {
   static let countMax = 16
   static let size = 8 + countMax * 8
 

@@ -1,11 +1,44 @@
 /// Which entry to forget when room is needed. The shard tells it what happens to
 /// entries and asks it for a victim; it knows nothing of keys and memory.
 /// Hashes are those of the index.
-package enum EvictionPolicy {
-  /// One list in order of use, exact.
-  case lru(RecencyList)
-  /// AdaptivePolicy.swift.
-  case adaptive(AdaptivePolicy)
+///
+/// Either LRU, one list in order of use and exact, or the policy of
+/// AdaptivePolicy.swift, whose many parts are put together only there.
+package struct EvictionPolicy {
+  /// Bytes that a policy keeps in the shard's control area.
+  package static let controlSize = 384
+
+  private let control: UnsafeMutableRawPointer
+  private let shardBase: UnsafeMutableRawPointer
+  private let region: Region
+
+  @inline(__always)
+  package init(
+    control: UnsafeMutableRawPointer, shardBase: UnsafeMutableRawPointer, region: Region
+  ) {
+    self.control = control
+    self.shardBase = shardBase
+    self.region = region
+  }
+
+  private var isAdaptive: Bool {
+    @inline(__always) get { region.header.pointee.policy == Options.policyAdaptive }
+  }
+
+  private var lru: RecencyList {
+    @inline(__always) get {
+      RecencyList(
+        state: control.assumingMemoryBound(to: RecencyList.State.self),
+        arenaBase: shardBase
+          + Int(truncatingIfNeeded: region.header.pointee.geometry.arenaOffset))
+    }
+  }
+
+  private var adaptive: AdaptivePolicy {
+    @inline(never) get {
+      AdaptivePolicy(control: control, shardBase: shardBase, region: region)
+    }
+  }
 
   /// 32 bits of hash, spread over 64.
   @inline(__always)
@@ -14,81 +47,55 @@ package enum EvictionPolicy {
     return (product ^ product >> 29) &* 0xBF58_476D_1CE4_E5B9
   }
 
+  // Each as a function of its own, so that LRU's callers stay small.
+  @inline(never) private func prepareAdaptive(_ hash: UInt32) { adaptive.prepare(spread(hash)) }
+  @inline(never) private func addAdaptive(_ ref: Ref) { adaptive.add(ref) }
+  @inline(never) private func useAdaptive(_ ref: Ref, _ hash: UInt32) {
+    adaptive.use(ref, spread(hash))
+  }
+  @inline(never) private func removeAdaptive(_ ref: Ref) { adaptive.remove(ref) }
+
   /// A key that is not there is about to be added; called before room is made.
   @inline(__always)
-  package func prepare(_ hash: UInt32) {
-    if case .adaptive(let policy) = self { policy.prepare(spread(hash)) }
-  }
+  package func prepare(_ hash: UInt32) { if isAdaptive { prepareAdaptive(hash) } }
 
   /// The entry is there.
   @inline(__always)
-  package func add(_ ref: Ref) {
-    switch self {
-    case .lru(let list): list.add(ref)
-    case .adaptive(let policy): policy.add(ref)
-    }
-  }
+  package func add(_ ref: Ref) { isAdaptive ? addAdaptive(ref) : lru.add(ref) }
 
   @inline(__always)
   package func use(_ ref: Ref, _ hash: UInt32) {
-    switch self {
-    case .lru(let list): list.renew(ref)
-    case .adaptive(let policy): policy.use(ref, spread(hash))
-    }
+    isAdaptive ? useAdaptive(ref, hash) : lru.renew(ref)
   }
 
   @inline(__always)
-  package func remove(_ ref: Ref) {
-    switch self {
-    case .lru(let list): list.remove(ref)
-    case .adaptive(let policy): policy.remove(ref)
-    }
-  }
+  package func remove(_ ref: Ref) { isAdaptive ? removeAdaptive(ref) : lru.remove(ref) }
 
   /// `ref` is a new entry for the key of `old`, and takes its place as something
   /// that was just used.
   @inline(__always)
   package func replace(_ old: Ref, by ref: Ref, _ hash: UInt32) {
-    switch self {
-    case .lru(let list):
-      list.remove(old)
-      list.add(ref)
-    case .adaptive(let policy):
-      policy.relink(old, as: ref)
-      policy.use(ref, spread(hash))
-    }
+    relink(old, as: ref)
+    use(ref, hash)
   }
 
   /// `ref` is a copy of `old` and takes its place as it is.
+  @inline(__always)
   package func relink(_ old: Ref, as ref: Ref) {
-    switch self {
-    case .lru(let list): list.relink(old, as: ref)
-    case .adaptive(let policy): policy.relink(old, as: ref)
-    }
+    isAdaptive ? adaptive.relink(old, as: ref) : lru.relink(old, as: ref)
   }
 
   /// The entry to forget next. Whoever asks removes it.
   @inline(__always)
   package func victim(hashOf: (Ref) -> UInt32) -> Ref? {
-    switch self {
-    case .lru(let list): return list.oldest
-    case .adaptive(let policy): return policy.victim { spread(hashOf($0)) }
-    }
+    isAdaptive ? adaptive.victim { spread(hashOf($0)) } : lru.oldest
   }
 
   /// Any entry, for whoever means to remove them all.
-  package func any() -> Ref? {
-    switch self {
-    case .lru(let list): return list.oldest
-    case .adaptive(let policy): return policy.any()
-    }
-  }
+  package func any() -> Ref? { isAdaptive ? adaptive.any() : lru.oldest }
 
   /// Checks the links. The number of entries.
   package func checkInvariants() -> UInt64 {
-    switch self {
-    case .lru(let list): return list.checkInvariants()
-    case .adaptive(let policy): return policy.checkInvariants()
-    }
+    isAdaptive ? adaptive.checkInvariants() : lru.checkInvariants()
   }
 }

@@ -12,7 +12,7 @@ import CPlatform
 /// the same age.
 ///
 /// Eight bytes for each entry it is meant for.
-package struct FrequencySketch {
+struct FrequencySketch {
   struct State {
     var span: Span.State
     var lines: UInt32

@@ -5,7 +5,7 @@
 /// a bit that says which part of the cache it left, and the time of its eviction
 /// on a clock that counts evictions, in ticks so that 16 bits reach far enough. A
 /// new ghost takes the place of its bucket's oldest.
-package struct GhostTable {
+struct GhostTable {
   struct State {
     var span: Span.State
     var buckets: UInt32

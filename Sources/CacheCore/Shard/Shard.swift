@@ -117,41 +117,7 @@ package struct Shard {
 
   package var policy: EvictionPolicy {
     @inline(__always) get {
-      if header.pointee.policy == Options.policyAdaptive { return .adaptive(adaptivePolicy) }
-      return .lru(
-        RecencyList(
-          state: (base + ShardLayout.lists).assumingMemoryBound(to: RecencyList.State.self),
-          arenaBase: arenaBase))
-    }
-  }
-
-  private var adaptivePolicy: AdaptivePolicy {
-    @inline(never) get {
-      let header = header
-      let sketch = base + ShardLayout.sketch
-      let ghosts = base + ShardLayout.ghosts
-      let entriesLimit = region.entriesLimit.relaxed
-      let isByEntries = entriesLimit != UInt64.max
-      let bound =
-        isByEntries
-        ? entriesLimit : region.pagesLimit.relaxed &* UInt64(PageTable.unitsPerPage)
-      return AdaptivePolicy(
-        state: (base + ShardLayout.adaptive).assumingMemoryBound(to: AdaptivePolicy.State.self),
-        lists: base + ShardLayout.lists, checkpoints: Checkpoints(base + ShardLayout.checkpoints),
-        sketch: FrequencySketch(
-          state: sketch.assumingMemoryBound(to: FrequencySketch.State.self),
-          base: base + Int(truncatingIfNeeded: header.pointee.geometry.sketchOffset),
-          span: span(
-            at: sketch, from: header.pointee.geometry.sketchOffset,
-            size: header.pointee.geometry.ghostsOffset - header.pointee.geometry.sketchOffset)),
-        ghosts: GhostTable(
-          state: ghosts.assumingMemoryBound(to: GhostTable.State.self),
-          base: base + Int(truncatingIfNeeded: header.pointee.geometry.ghostsOffset),
-          span: span(
-            at: ghosts, from: header.pointee.geometry.ghostsOffset,
-            size: header.pointee.geometry.arenaOffset - header.pointee.geometry.ghostsOffset)),
-        arenaBase: arenaBase, share: max(1, bound / UInt64(header.pointee.shardCount)),
-        isByEntries: isByEntries)
+      EvictionPolicy(control: base + ShardLayout.policy, shardBase: base, region: region)
     }
   }
 

@@ -13,12 +13,8 @@ package enum ShardLayout {
   package static let index = 448
   package static let wheel = 512
   package static let removals = 552
-  package static let lists = 576
-  package static let sketch = 656
-  package static let ghosts = 688
-  package static let checkpoints = 720
-  package static let adaptive = 864
-  package static let wheelSlots = 960
+  package static let policy = 576
+  package static let wheelSlots = policy + EvictionPolicy.controlSize
   package static let bins = wheelSlots + ExpiryWheel.slotsSize
   package static let stripes = (bins + Arena.binsSize + 127) / 128 * 128
 }
