@@ -45,7 +45,7 @@ test: test-swift test-c test-python ## every test there is
 
 .PHONY: test-swift
 test-swift: setup ## the engine's own tests
-	swift test --scratch-path .build-tests -j $(JOBS)
+	swift test --disable-xctest --scratch-path .build-tests -j $(JOBS)
 
 .PHONY: cmake
 cmake: setup

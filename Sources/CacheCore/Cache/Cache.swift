@@ -48,20 +48,22 @@ package struct Cache {
     _ key: UnsafeRawBufferPointer, _ shard: Shard, _ parts: HashParts, at now: UInt64,
     into buffer: UnsafeMutableRawBufferPointer, size: inout Int
   ) -> Outcome {
-    let found = shard.read(parts, key, at: now) { found in
-      if found.valueSize <= UInt64(buffer.count), found.valueSize > 0 {
-        platform_copy(buffer.baseAddress!, found.value, Int(found.valueSize))
+    var valueSize: UInt64 = 0
+    let seen = shard.read(parts, key, at: now) { found in
+      valueSize = found.valueSize
+      if valueSize <= UInt64(truncatingIfNeeded: buffer.count), valueSize > 0 {
+        platform_copy(buffer.baseAddress!, found.value, Int(truncatingIfNeeded: valueSize))
       }
-      return found
+      return found.sighting
     }
-    guard let found else {
+    guard let seen else {
       shard.stripeOfThisThread.noteMiss()
       size = 0
       return .miss
     }
-    shard.noteUse(found, parts, key, at: now)
-    size = Int(found.valueSize)
-    return found.valueSize <= UInt64(buffer.count) ? .ok : .tooSmall
+    shard.noteUse(seen, parts, key, at: now)
+    size = Int(truncatingIfNeeded: valueSize)
+    return valueSize <= UInt64(truncatingIfNeeded: buffer.count) ? .ok : .tooSmall
   }
 
   /// Where a leased value is, and the number to release it by.
@@ -81,7 +83,7 @@ package struct Cache {
       return .state
     case .leased(let found):
       handle.countLease(1)
-      shard.noteUse(found, parts, key, at: now)
+      shard.noteUse(found.sighting, parts, key, at: now)
       lease = Lease(
         value: UnsafeRawBufferPointer(start: found.value, count: Int(found.valueSize)),
         ticket: UInt64(shard.number) << 32 | UInt64(found.ref))

@@ -24,8 +24,20 @@ extension Shard {
     package let term: Entry.Term
     package let valueSize: UInt64
     package let value: UnsafeMutableRawPointer
-    package let bucket: Bucket
+    /// The bucket's version when it was found.
     package let version: UInt32
+
+    /// What is needed to record its use.
+    @inline(__always) package var sighting: Sighting {
+      Sighting(ref: ref, version: version, lastUsed: use.lastUsed)
+    }
+  }
+
+  /// An entry that was used: small enough to stay in registers.
+  package struct Sighting {
+    package let ref: Ref
+    package let version: UInt32
+    package let lastUsed: UInt64
   }
 
   /// Finds the live entry for a key and hands it to `body`, which only reads,
@@ -53,7 +65,7 @@ extension Shard {
     let version = bucket.version.pointee.load(ordering: .acquiring)
     var result: Result?
     let slot = index.find(in: bucket, tag: parts.tag) { ref in
-      guard let found = inspect(ref, key, bucket, version) else { return false }
+      guard let found = inspect(ref, key, version) else { return false }
       result = isExpired(found.use, found.term, at: now) ? nil : body(found)
       return true
     }
@@ -83,7 +95,7 @@ extension Shard {
     return lock.withLock {
       let bucket = index.bucket(for: parts.forIndex, in: index.table.relaxed)
       guard let slot = find(parts, key),
-        let found = inspect(slot.ref, key, bucket, bucket.version.relaxed),
+        let found = inspect(slot.ref, key, bucket.version.relaxed),
         !isExpired(found.use, found.term, at: now)
       else { return nil }
       return body(found)
@@ -93,7 +105,7 @@ extension Shard {
   /// The entry at `ref`, if it is there, has this key and lies where memory is.
   @inline(__always)
   private func inspect(
-    _ ref: Ref, _ key: UnsafeRawBufferPointer, _ bucket: Bucket, _ version: UInt32
+    _ ref: Ref, _ key: UnsafeRawBufferPointer, _ version: UInt32
   ) -> Found? {
     let committed = base.atomic64(ShardLayout.arenaSpan).pointee.load(ordering: .acquiring)
     let start = UInt64(ref) &* UInt64(Entry.unit)
@@ -110,7 +122,7 @@ extension Shard {
     guard valueSize <= committed &- bytes else { return nil }
     return Found(
       entry: entry, ref: ref, use: use, term: term, valueSize: valueSize,
-      value: keyAt + key.count, bucket: bucket, version: version)
+      value: keyAt + key.count, version: version)
   }
 
   // MARK: Uses
@@ -118,21 +130,25 @@ extension Shard {
   /// Records that a reader used an entry it found.
   @inline(__always)
   package func noteUse(
-    _ found: Found, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
+    _ seen: Sighting, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) {
-    if found.use.lastUsed < now { markUsed(found, parts, key, at: now) }
-    if stripeOfThisThread.noteHit(hash: parts.forIndex, ref: found.ref) { drainIfFree() }
+    if seen.lastUsed < now { markUsed(seen, parts, key, at: now) }
+    if stripeOfThisThread.noteHit(hash: parts.forIndex, ref: seen.ref) { drainIfFree() }
   }
 
   /// Sets the time of last use, at most once a millisecond for an entry. If the
   /// entry has changed since it was found, that matters only where its life
   /// depends on the mark.
+  @inline(never)
   private func markUsed(
-    _ found: Found, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
+    _ seen: Sighting, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) {
-    if found.bucket.tryGuard(at: found.version) {
-      markUsed(found.ref, at: now)
-      found.bucket.unguard()
+    // If the table has grown since, this may be another bucket, of another
+    // version.
+    let bucket = index.bucket(for: parts.forIndex, in: index.table.relaxed)
+    if bucket.tryGuard(at: seen.version) {
+      markUsed(seen.ref, at: now)
+      bucket.unguard()
     } else if header.pointee.defaultTtiMs != 0 {
       lock.withLock {
         if let slot = find(parts, key) { markUsed(slot.ref, at: now) }
@@ -175,9 +191,10 @@ extension Shard {
       guard let found = read(parts, key, at: now, { $0 }) else { return .miss }
       // Between a guard and its end the entry is not given up, so the lease is
       // counted on what was found.
-      guard found.bucket.tryGuard(at: found.version) else { continue }
+      let bucket = index.bucket(for: parts.forIndex, in: index.table.relaxed)
+      guard bucket.tryGuard(at: found.version) else { continue }
       let isCounted = countLease(found.entry)
-      found.bucket.unguard()
+      bucket.unguard()
       return isCounted ? .leased(found) : .tooMany
     }
   }
