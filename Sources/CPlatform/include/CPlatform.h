@@ -92,8 +92,26 @@ PLATFORM_INLINE bool platform_equal(const void *a, const void *b, size_t size) {
   return is_equal;
 }
 #else
+/* Up to 64 bytes without a call: loads that may overlap, then stores. */
 PLATFORM_INLINE void platform_copy(void *to, const void *from, size_t size) {
-  __builtin_memcpy(to, from, size);
+  typedef struct { uint64_t words[2]; } part;
+  const char *p = from;
+  char *q = to;
+  part first, second, before_last, last;
+  if (size - 16 > 48) {
+    __builtin_memcpy(to, from, size);
+    return;
+  }
+  __builtin_memcpy(&first, p, 16);
+  __builtin_memcpy(&last, p + size - 16, 16);
+  if (size > 32) {
+    __builtin_memcpy(&second, p + 16, 16);
+    __builtin_memcpy(&before_last, p + size - 32, 16);
+    __builtin_memcpy(q + 16, &second, 16);
+    __builtin_memcpy(q + size - 32, &before_last, 16);
+  }
+  __builtin_memcpy(q, &first, 16);
+  __builtin_memcpy(q + size - 16, &last, 16);
 }
 
 /* Keys of 8 to 16 bytes, the usual ones, are two loads that may overlap. */

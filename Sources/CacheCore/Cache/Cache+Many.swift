@@ -48,5 +48,6 @@ extension Cache {
     let entry = shard.entry(bucket.ref(slot).relaxed).base
     platform_prefetch(entry)
     platform_prefetch(entry + 64)
+    platform_prefetch(entry + 104)
   }
 }

@@ -110,6 +110,8 @@ extension Shard {
     let committed = base.atomic64(ShardLayout.arenaSpan).pointee.load(ordering: .acquiring)
     let start = UInt64(ref) &* UInt64(Entry.unit)
     let entry = entry(ref)
+    // The value is on the next line, usually.
+    platform_prefetch(entry.base + 64)
     // A block is at least 40 bytes and was committed when it was made.
     let use = Entry.Use(entry.use.pointee.load(ordering: .acquiring))
     guard use.keySize == key.count, !use.isHole else { return nil }
