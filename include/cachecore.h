@@ -585,10 +585,14 @@ typedef struct cachecore_sweeper_status {
   int64_t last_run_age_ms;   /* since the last sweep ended; -1: none yet     */
   uint64_t errors;           /* failures survived: memory not returned, ...  */
   uint64_t backlog;          /* entries expired and not yet removed          */
+  uint64_t last_lag_ms;      /* longest that an entry outlived its deadline
+                                before the last sweep gave its memory back   */
+  uint64_t max_lag_ms;       /* the same over all sweeps                     */
 } cachecore_sweeper_status_t;
 
 #define CACHECORE_SWEEPER_STATUS_INIT \
-  { sizeof(cachecore_sweeper_status_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(cachecore_sweeper_status_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+    0, 0 }
 
 /* Works whether or not there is a thread. */
 CACHECORE_API cachecore_status_t

@@ -90,5 +90,7 @@ public func cachecore_sweeper_status(
   result.last_run_age_ms = reading.lastRunAgeMs
   result.errors = reading.report.errors
   result.backlog = reading.backlog
+  result.last_lag_ms = reading.report.lastLagMs
+  result.max_lag_ms = reading.report.longestLagMs
   return fill(status_out, with: result)
 }

@@ -116,7 +116,9 @@ static void sweeper_status_layout(void) {
   FIELD(cachecore_sweeper_status_t, last_run_age_ms, 64);
   FIELD(cachecore_sweeper_status_t, errors, 72);
   FIELD(cachecore_sweeper_status_t, backlog, 80);
-  END(cachecore_sweeper_status_t, 88);
+  FIELD(cachecore_sweeper_status_t, last_lag_ms, 88);
+  FIELD(cachecore_sweeper_status_t, max_lag_ms, 96);
+  END(cachecore_sweeper_status_t, 104);
 }
 
 static void numbers_never_change(void) {

@@ -68,14 +68,17 @@ extension Cache {
       let before = removed
       var isSwept = false
       var longest = pace.longestNs
+      var lag: UInt64 = 0
       inSlices(shard, mayGoOn: mayGoOn) { startNs in
         let endNs = startNs + pace.sliceNs
         if !isSwept {
+          shard.counters.pointee.longestLagMs = 0
           let (count, isDone) = shard.removeExpired(at: clock.coarse, limit: limit - removed) {
             platform_now_ns() < endNs
           }
           if count > 0 { region.entryBudget.give(count) }
           removed += count
+          lag = max(lag, shard.counters.pointee.longestLagMs)
           isSwept = isDone || removed >= limit
         }
         var discard = isSwept && removed == before ? Discard.done : .more
@@ -85,6 +88,7 @@ extension Cache {
         return discard != .more
       }
       pace.longestNs = longest
+      pace.longestLagMs = max(pace.longestLagMs, lag)
     }
     return (removed, isTrimmed)
   }
@@ -93,6 +97,8 @@ extension Cache {
   package struct Pace {
     package var sliceNs: UInt64
     package var longestNs: UInt64 = 0
+    /// Longest that an entry outlived its end.
+    package var longestLagMs: UInt64 = 0
     package init(sliceNs: UInt64 = Cache.sliceNs) { self.sliceNs = sliceNs }
   }
 

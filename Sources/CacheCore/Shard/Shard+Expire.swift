@@ -43,7 +43,7 @@ extension Shard {
   }
 
   /// Removes up to `limit` marked entries of one page; how many.
-  package func removeExpiredInOnePage(limit: UInt64) -> UInt64 {
+  package func removeExpiredInOnePage(limit: UInt64, at now: UInt64) -> UInt64 {
     guard let page = wheel.firstDue else { return 0 }
     // 103 of the smallest blocks begin in a page at most.
     return withUnsafeTemporaryAllocation(of: Ref.self, capacity: 128) { refs in
@@ -60,7 +60,12 @@ extension Shard {
         platform_prefetch(
           index.bucket(for: hash(of: refs[i]).forIndex, in: index.table.relaxed).base)
       }
-      for i in 0..<count { remove(refs[i], because: .expired) }
+      for i in 0..<count {
+        let entry = entry(refs[i])
+        let lag = now - min(now, end(entry.useNow, entry.termNow))
+        counters.pointee.longestLagMs = max(counters.pointee.longestLagMs, lag)
+        remove(refs[i], because: .expired)
+      }
       counters.pointee.expirations += UInt64(count)
       return UInt64(count)
     }
@@ -77,7 +82,7 @@ extension Shard {
       if wheel.firstDue == nil, markExpired(at: now, pageLimit: 1), wheel.firstDue == nil {
         return (removed, true)
       }
-      removed += removeExpiredInOnePage(limit: limit - removed)
+      removed += removeExpiredInOnePage(limit: limit - removed, at: now)
       if !mayGoOn() { return (removed, false) }
     }
     return (removed, wheel.firstDue == nil && !wheel.mayBeDue(by: now))

@@ -33,6 +33,9 @@ package struct ShardCounters {
   package var versionFloor: UInt64
   /// Running average of the lifetimes stored, in milliseconds.
   package var typicalTtlMs: UInt64
+  /// Longest that an entry outlived its end before it was removed for that,
+  /// since this was last reset.
+  package var longestLagMs: UInt64
   /// Writes since other threads' read stripes were last drained.
   package var writesSinceDrain: UInt32
   package var reserved: UInt32

@@ -296,7 +296,7 @@ package struct Sweeper {
     lock.acquire()
     let end = platform_now_ns()
     state.pointee.report.add(
-      removed: removed, durationNs: end - start, longestSliceNs: pace.longestNs,
+      removed: removed, durationNs: end - start, pace: pace,
       hasFailed: !isTrimmed, endNs: end)
     return (removed, isWhole)
   }

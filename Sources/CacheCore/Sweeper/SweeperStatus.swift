@@ -8,15 +8,19 @@ package struct SweeperReport {
   /// 0: no sweep has ended yet.
   package var lastEndNs: UInt64
   package var errors: UInt64
+  package var lastLagMs: UInt64
+  package var longestLagMs: UInt64
 
   mutating func add(
-    removed: UInt64, durationNs: UInt64, longestSliceNs: UInt64, hasFailed: Bool, endNs: UInt64
+    removed: UInt64, durationNs: UInt64, pace: Cache.Pace, hasFailed: Bool, endNs: UInt64
   ) {
     sweeps += 1
     self.removed += removed
     lastRemoved = removed
     lastDurationNs = durationNs
-    self.longestSliceNs = max(self.longestSliceNs, longestSliceNs)
+    longestSliceNs = max(longestSliceNs, pace.longestNs)
+    lastLagMs = pace.longestLagMs
+    longestLagMs = max(longestLagMs, pace.longestLagMs)
     lastEndNs = endNs
     if hasFailed { errors += 1 }
   }
