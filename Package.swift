@@ -31,7 +31,9 @@ let package = Package(
   targets: [
     .target(name: "CPlatform"),
     .systemLibrary(name: "CCacheCore", path: "include"),
-    .target(name: "CacheCore", dependencies: ["CPlatform"], swiftSettings: engineSettings),
+    .target(
+      name: "CacheCore", dependencies: ["CPlatform"], exclude: ["README.md"],
+      swiftSettings: engineSettings),
     .target(
       name: "CacheCoreABI", dependencies: ["CacheCore", "CCacheCore"],
       swiftSettings: engineSettings, linkerSettings: librarySettings),

@@ -57,7 +57,8 @@
  *              may be found for as long after as the kernel's coarse clock is
  *              behind (under 10 ms, usually).
  *   Room       When a cache is full, an entry that has expired makes room
- *              before any live one is forgotten, or CACHECORE_E_FULL returned.
+ *              before any live one of its shard is forgotten, and before
+ *              CACHECORE_E_FULL is returned.
  *   fork       The child of a fork has a private, working copy of each cache
  *              and a stopped sweeper, unless the sweeper was started with
  *              CACHECORE_SWEEPER_RESTART_AFTER_FORK.
@@ -142,7 +143,8 @@ enum {
 /* The longest key, in bytes. */
 #define CACHECORE_KEY_SIZE_MAX 65535u
 
-/* The smallest max_bytes a cache can be opened with or resized to. */
+/* The smallest max_bytes a cache can be opened with, or resized to if it has
+ * few shards: each takes some 20 KB for itself, and half must be left. */
 #define CACHECORE_MAX_BYTES_MIN 65536u
 
 /* A ttl_ms that stands for "never expires". */
@@ -193,8 +195,8 @@ CACHECORE_API void cachecore_close(cachecore_t *cache);
  * Copies the value into `buffer` and its size into *size_out: CACHECORE_OK, or
  * CACHECORE_MISS.  When the value is larger than `capacity` the result is
  * CACHECORE_E_TOO_SMALL, *size_out is the size needed, and the contents of
- * `buffer` are unspecified; with CACHECORE_MISS *size_out is 0.  `buffer` may
- * be NULL when `capacity` is 0.  Counts as a use
+ * `buffer` are unspecified; with CACHECORE_MISS they are too, and *size_out is
+ * 0.  `buffer` may be NULL when `capacity` is 0.  Counts as a use
  * and as a hit or a miss; a call that was CACHECORE_E_TOO_SMALL is a hit.
  */
 CACHECORE_API cachecore_status_t

@@ -46,8 +46,10 @@ public func cachecore_get_many(
   }
   let list = Keys(keys: keys, sizes: key_sizes)
   var statuses = Statuses(out: statuses_out)
-  let now = cache.clock.coarse
+  var now: UInt64 = 0
   cache.forEach(count: count, key: list.key) { i, key, shard, parts in
+    // Once for each group: no later than the next is waited for.
+    if i % Cache.groupSize == 0 { now = cache.clock.coarse }
     guard list.isValid(i), let buffer = buffer(buffers[i], capacities[i]) else {
       statuses.set(i, argumentError)
       return
@@ -74,13 +76,12 @@ public func cachecore_set_many(
   }
   let list = Keys(keys: keys, sizes: key_sizes)
   var statuses = Statuses(out: statuses_out)
-  let defaultDeadline = cache.deadline(ttlMs: 0)
   cache.forEach(count: count, key: list.key) { i, key, _, _ in
     guard list.isValid(i), let value = value(values[i], value_sizes[i]) else {
       statuses.set(i, argumentError)
       return
     }
-    let deadline = ttls_ms.map { cache.deadline(ttlMs: $0[i]) } ?? defaultDeadline
+    let deadline = cache.deadline(ttlMs: ttls_ms?[i] ?? 0)
     statuses.set(i, cache.set(key, value, deadline: deadline).rawValue)
   }
   return statuses.first

@@ -24,7 +24,7 @@ public func cachecore_acquire(
   guard let value_out, let key = CacheCoreABI.key(key, key_size) else { return argumentError }
   var lease: Cache.Lease?
   let outcome = cache.acquire(key, &lease)
-  value_out.pointee = cachecore_value_t()
+  if outcome.rawValue >= 0 { value_out.pointee = cachecore_value_t() }
   if let lease {
     value_out.pointee.data = lease.value.baseAddress
     value_out.pointee.size = lease.value.count

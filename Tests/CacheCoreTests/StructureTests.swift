@@ -74,9 +74,14 @@ private func shard(maxEntries: UInt64 = 100_000) throws -> (TestCache, Shard) {
         due[page] = min(due[page] ?? .max, tick)
       } else {
         now += UInt64(random.below([1, 3, 100, 10_000, 100_000_000][random.below(5)]) + 1)
-        while let page = wheel.nextDuePage(by: now) {
-          let time = due.removeValue(forKey: page)
-          #expect(time != nil && time! <= now, "seed \(seed), step \(step)")
+        stepping: while true {
+          switch wheel.step(by: now) {
+          case .nothing: break stepping
+          case .refiled: continue
+          case .due(let page):
+            let time = due.removeValue(forKey: page)
+            #expect(time != nil && time! <= now, "seed \(seed), step \(step)")
+          }
         }
         #expect(due.values.allSatisfy { $0 > now }, "seed \(seed), step \(step)")
         #expect(wheel.state.pointee.nextDue <= due.values.min() ?? .max)

@@ -181,6 +181,12 @@ PLATFORM_INLINE void platform_pause(void) {
 
 PLATFORM_INLINE void platform_yield(void) { sched_yield(); }
 
+/* Less than a second. */
+PLATFORM_INLINE void platform_nap(uint64_t ns) {
+  struct timespec t = {0, (long)ns};
+  nanosleep(&t, NULL);
+}
+
 /* Sleeps while *word is `expected`, until woken or timeout_ns has passed
  * (UINT64_MAX: no limit).  May return early; the caller looks again. */
 PLATFORM_INLINE void platform_futex_wait(const void *word, uint32_t expected,

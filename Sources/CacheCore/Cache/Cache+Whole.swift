@@ -202,7 +202,12 @@ extension Cache {
       if !region.entryBudget.isExceeded, !region.pageBudget.isExceeded { return .ok }
       var pace = Pace()
       _ = removeExpired(limit: UInt64.max, pace: &pace) { true }
-      forEachShard { shard in inSlices(shard) { _ in shard.trim() != .more } }
+      forEachShard { shard in
+        inSlices(shard) { _ in shard.trim() != .more }
+        inSlices(shard) { _ in
+          !region.pageBudget.isExceeded || shard.surrender(pageCount: 16, at: clock.coarse) == 0
+        }
+      }
       if !region.entryBudget.isExceeded, !region.pageBudget.isExceeded { return .ok }
       Cache.setBounds(
         region, maxEntries: entriesBefore == UInt64.max ? 0 : entriesBefore,

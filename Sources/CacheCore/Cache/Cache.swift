@@ -154,8 +154,14 @@ package struct Cache {
         parts, key, value, deadline: deadline, if: condition, at: now,
         mayAskOthers: mayAskOthers)
     }
-    if deadline < region.plannedSweep.relaxed { sweeper.wake(by: deadline) }
+    expect(deadline)
     return outcome
+  }
+
+  /// Wakes an automatic sweeper that would sleep past a deadline.
+  @inline(__always)
+  private func expect(_ deadline: UInt64) {
+    if deadline < region.plannedSweep.relaxed { sweeper.wake(by: deadline) }
   }
 
   /// As `set` by a point of the wall clock.
@@ -178,11 +184,13 @@ package struct Cache {
     sum: inout Int64
   ) -> Outcome {
     let (shard, parts) = route(key)
-    return storing(in: shard) { now, mayAskOthers in
+    let outcome = storing(in: shard) { now, mayAskOthers in
       shard.increment(
         parts, key, by: delta, initial: initial, deadline: deadline, at: now,
         mayAskOthers: mayAskOthers, sum: &sum)
     }
+    expect(deadline)
+    return outcome
   }
 
   package func delete(_ key: UnsafeRawBufferPointer) -> Outcome {
@@ -192,15 +200,18 @@ package struct Cache {
 
   package func touch(_ key: UnsafeRawBufferPointer, deadline: UInt64) -> Outcome {
     let (shard, parts) = route(key)
-    return shard.lock.withLock {
+    let outcome = shard.lock.withLock {
       shard.touch(parts, key, deadline: deadline, at: clock.coarse)
     }
+    expect(deadline)
+    return outcome
   }
 
   // MARK: Shards helping each other
 
-  /// How often others are asked before a write is given up.
-  private static let requestsMax = 3
+  /// How often others are asked before a write is given up: others may take what
+  /// was given up for this one.
+  private static let requestsMax = 100
 
   /// Runs a write under the shard's lock, and again after other shards have
   /// given up what it lacked.
@@ -208,58 +219,75 @@ package struct Cache {
   private func storing(
     in shard: Shard, _ write: (_ now: UInt64, _ mayAskOthers: Bool) -> Shard.Stored
   ) -> Outcome {
-    var request = 0
+    let stored = shard.lock.withLock { write(clock.coarse, true) }
+    if case .done(let outcome) = stored { return outcome }
+    return storingSlow(in: shard, stored, write)
+  }
+
+  @inline(never)
+  private func storingSlow(
+    in shard: Shard, _ first: Shard.Stored,
+    _ write: (_ now: UInt64, _ mayAskOthers: Bool) -> Shard.Stored
+  ) -> Outcome {
+    var stored = first
+    var requests = 0
     while true {
-      let stored = shard.lock.withLock { write(clock.coarse, request < Cache.requestsMax) }
+      var isGiven = true
       switch stored {
       case .done(let outcome): return outcome
       case .needsMemory(let bytes):
         let pages = bytes / UInt64(Geometry.page) + 2
-        if bytes > 0, !collectPages(pages, for: shard) { request = Cache.requestsMax }
-      case .needsEntry:
-        if !collectEntry(for: shard) { request = Cache.requestsMax }
+        if bytes > 0 { isGiven = collectPages(pages, for: shard) }
+      case .needsEntry: isGiven = collectEntry(for: shard)
       }
-      request += 1
+      requests += 1
+      let mayAskAgain = isGiven && requests < Cache.requestsMax
+      stored = shard.lock.withLock { write(clock.coarse, mayAskAgain) }
     }
   }
 
-  /// Has other shards give up pages, those with most first. False if there was
-  /// nothing to be had.
+  /// The other shards, from the one that has most of something on.
+  private func donors(
+    for poor: Shard, by amount: (Shard) -> UInt64, _ body: (Shard) -> Bool
+  ) {
+    var (richest, most) = (poor.number, UInt64(0))
+    forEachShard { shard in
+      let has = shard.lock.withLock { amount(shard) }
+      if shard.number != poor.number, has > most { (richest, most) = (shard.number, has) }
+    }
+    for offset in 0..<shardCount {
+      let donor = shard((richest + offset) & handle.shardMask)
+      if donor.number != poor.number, !body(donor) { return }
+    }
+  }
+
+  /// Has other shards give up pages. False if there was nothing to be had.
   private func collectPages(_ wanted: UInt64, for poor: Shard) -> Bool {
     var collected: UInt64 = 0
-    for _ in 0..<shardCount where collected < wanted {
-      var (richest, most): (UInt32?, UInt64) = (nil, 0)
-      forEachShard { shard in
-        if shard.number == poor.number { return }
-        let pages = shard.lock.withLock { shard.arena.span.chargedPages }
-        if pages > most { (richest, most) = (shard.number, pages) }
-      }
-      guard let richest else { break }
-      let donor = shard(richest)
-      let given = donor.lock.withLock {
+    donors(for: poor, by: { $0.arena.span.chargedPages }) { donor in
+      collected += donor.lock.withLock {
         donor.surrender(pageCount: wanted - collected, at: clock.coarse)
       }
-      if given == 0 { break }
-      collected += given
+      return collected < wanted
     }
     return collected > 0
   }
 
-  /// Has the shard with most entries forget one.
+  /// Has another shard give up an entry: one that has expired, or else, if it may
+  /// evict, one it forgets.
   private func collectEntry(for poor: Shard) -> Bool {
-    var (richest, most): (UInt32?, UInt64) = (nil, 0)
-    forEachShard { shard in
-      let entries = shard.lock.withLock { shard.counters.pointee.entries }
-      if shard.number != poor.number, entries > most { (richest, most) = (shard.number, entries) }
+    var isGiven = false
+    donors(for: poor, by: { $0.counters.pointee.entries }) { donor in
+      isGiven = donor.lock.withLock {
+        if donor.removeSomeExpired(at: clock.coarse) > 0 { return true }
+        guard !donor.header.pointee.isNoEvict, let victim = donor.victim() else { return false }
+        donor.evict(victim)
+        region.entryBudget.give(1)
+        return true
+      }
+      return !isGiven
     }
-    guard let richest else { return false }
-    let donor = shard(richest)
-    return donor.lock.withLock {
-      guard let victim = donor.victim() else { return false }
-      donor.evict(victim)
-      region.entryBudget.give(1)
-      return true
-    }
+    return isGiven
   }
 
   /// Checks every shard; for tests, when nobody else uses the cache.

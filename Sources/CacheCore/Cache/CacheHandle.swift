@@ -66,13 +66,15 @@ package struct CacheHandle {
   @inline(__always)
   package func countLease(_ change: UInt64) {
     let stripe = ReadStripe.indexForThisThread(count: UInt32(CacheHandle.leaseStripes))
-    base.atomic64(512 + 64 * stripe).pointee.wrappingAdd(change, ordering: .acquiringAndReleasing)
+    base.atomic64(512 + 64 * stripe).pointee.wrappingAdd(
+      change, ordering: .sequentiallyConsistent)
   }
 
   private var leases: UInt64 {
     var total: UInt64 = 0
     for stripe in 0..<CacheHandle.leaseStripes {
-      total &+= base.atomic64(512 + 64 * stripe).pointee.load(ordering: .acquiring)
+      total &+= base.atomic64(512 + 64 * stripe).pointee.load(
+        ordering: .sequentiallyConsistent)
     }
     return total
   }

@@ -5,10 +5,11 @@ import Synchronization
 ///
 /// A fork copies memory as it is, locks included, but only the thread that
 /// called it. So before a fork that thread takes every lock of every cache, in
-/// this order: this list, then for each cache its resize lock, its sweeper's
-/// lock, and its shards' locks by number. Nobody holds two of them in another
-/// order. Afterwards both sides free them. Every critical section is short, a
-/// slice of a sweep included.
+/// this order: this list, then for each cache its sweeper's lock and its shards'
+/// locks by number. Nobody holds two of them in another order. Afterwards both
+/// sides free them. Every critical section under these locks is short, a slice of
+/// a sweep included; the lock of a resize, which is not, is simply free in the
+/// child.
 package enum OpenCaches {
   /// 0: lock; 8: first open; 16: first free; 24: last free; 32: are the fork
   /// handlers installed.
@@ -86,7 +87,6 @@ package enum OpenCaches {
   private static func prepare() {
     lock.acquire()
     forEach { cache in
-      cache.handle.resizeLock.acquire()
       cache.sweeper.lock.acquire()
       cache.forEachShard { $0.lock.acquire() }
     }
@@ -96,14 +96,16 @@ package enum OpenCaches {
     forEach { cache in
       cache.forEachShard { $0.lock.release() }
       cache.sweeper.lock.release()
-      cache.handle.resizeLock.release()
     }
     lock.release()
   }
 
   private static func child() {
     forEach { cache in
-      cache.forEachShard { $0.lock.reset() }
+      cache.forEachShard { shard in
+        shard.lock.reset()
+        shard.base.atomic32(ShardLayout.isForked).relaxed = 1
+      }
       cache.sweeper.lock.reset()
       cache.handle.resizeLock.reset()
     }

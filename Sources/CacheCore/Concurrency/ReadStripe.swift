@@ -15,13 +15,16 @@ import Synchronization
 ///    16   drained     u64   hits already applied to the recency list
 ///    24   hitsBase    u64   value of `hits` at the last reset of statistics
 ///    32   missesBase  u64
+///    40   lazyUntil   u64   until then a full ring is left as it is
 ///    64   ring        32 notes of u64: hash of the key, reference to the entry
 ///
 /// With one thread nothing is ever lost: the reader that fills the ring drains
-/// it. With several a note may be overwritten while another thread holds the
-/// lock; that costs the order of use of one entry, nothing else. A note may be
-/// stale by the time it is applied, so the drain looks the entry up by its hash
-/// and applies the note only if the index still refers to it.
+/// it. When several threads read, they do not: moving entries about would have
+/// them write each other's cache lines all the time. Then notes are overwritten,
+/// and the time of last use in the entry, exact to the millisecond, is what
+/// speaks for it when its turn comes to be forgotten (RecencyList.victim). A
+/// note may be stale by the time it is applied, so the drain looks the entry up
+/// by its hash and applies the note only if the index still refers to it.
 package struct ReadStripe {
   package static let ringCount: UInt64 = 32
   package static let size = 64 + 8 * Int(ringCount)
@@ -47,14 +50,19 @@ package struct ReadStripe {
   private var hitsBase: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(24) }
   private var missesBase: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(32) }
 
+  /// How long a reader who was not alone leaves its ring alone.
+  package static let lazyMs: UInt64 = 50
+
+  package var lazyUntil: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(40) }
+
   /// Counts a hit and notes its entry. True when the ring is full and the
   /// caller had better drain it.
   @inline(__always)
-  package func noteHit(hash: UInt32, ref: Ref) -> Bool {
+  package func noteHit(hash: UInt32, ref: Ref, at now: UInt64) -> Bool {
     let position = hitsWord.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
     let slot = 64 &+ 8 &* Int(truncatingIfNeeded: position & (ReadStripe.ringCount - 1))
     base.atomic64(slot).relaxed = UInt64(hash) << 32 | UInt64(ref)
-    return position &+ 1 &- drainedWord.relaxed >= ReadStripe.ringCount
+    return position &+ 1 &- drainedWord.relaxed >= ReadStripe.ringCount && now >= lazyUntil.relaxed
   }
 
   @inline(__always)

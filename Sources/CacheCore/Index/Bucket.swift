@@ -86,8 +86,8 @@ package struct Bucket {
   @inline(__always)
   package func tryGuard(at version: UInt32) -> Bool {
     let before = guards.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
-    if before != UInt8.max, self.version.pointee.load(ordering: .sequentiallyConsistent) == version
-    {
+    // Far from where the count would wrap, however many try at once.
+    if before < 128, self.version.pointee.load(ordering: .sequentiallyConsistent) == version {
       return true
     }
     unguard()
@@ -99,29 +99,36 @@ package struct Bucket {
     guards.pointee.wrappingSubtract(1, ordering: .releasing)
   }
 
-  /// How long a writer waits for a guard. A guard that is older was left behind
-  /// by a thread that did not come along into the child of a fork.
-  private static let guardPatienceNs: UInt64 = 100_000_000
-
   /// Gives the bucket a new version and waits until nobody writes to what it
   /// referred to before.
   @inline(__always)
-  package func setVersion(_ version: UInt32) {
+  package func setVersion(_ version: UInt32, isForked: UnsafeMutablePointer<Atomic<UInt32>>) {
     // An exchange, for its place in the total order; also keeps whatever is
     // written to the old memory behind it.
     _ = self.version.pointee.exchange(version, ordering: .sequentiallyConsistent)
-    if guards.pointee.load(ordering: .sequentiallyConsistent) != 0 { waitForGuards() }
+    if guards.pointee.load(ordering: .sequentiallyConsistent) != 0 {
+      waitForGuards(isForked.relaxed != 0)
+    }
   }
 
+  private static let yieldsMax = 20
+  private static let napNs: UInt64 = 50_000
+  /// In the child of a fork, a guard that stays so long was left behind by a
+  /// thread that did not come along.
+  private static let patienceNs: UInt64 = 100_000_000
+
   @inline(never)
-  private func waitForGuards() {
+  private func waitForGuards(_ isForked: Bool) {
     let start = platform_now_ns()
+    var yields = 0
     while guards.pointee.load(ordering: .acquiring) != 0 {
-      if platform_now_ns() - start > Bucket.guardPatienceNs {
+      if isForked, platform_now_ns() - start > Bucket.patienceNs {
         guards.pointee.store(0, ordering: .relaxed)
         return
       }
-      platform_yield()
+      yields += 1
+      // A yield lets no thread of lower priority run; a nap does.
+      if yields < Bucket.yieldsMax { platform_yield() } else { platform_nap(Bucket.napNs) }
     }
   }
 

@@ -20,11 +20,13 @@ import Synchronization
 ///   - when an entry leaves (removed, replaced, moved), the slot changes, then
 ///     the version, and only then is the entry's memory used again, once no
 ///     reader guards the bucket;
-///   - when a slot moves (split, chain shortened), it is filled at its new place
-///     and the version changes before it is cleared at the old one, so that a
-///     reader who saw it at neither place finds the version changed. A split
-///     also publishes the new size first; a reader who finds nothing looks at
-///     the size again.
+///   - when a slot moves within a chain, it is filled at its new place and the
+///     version changes before it is cleared at the old one, so that a reader who
+///     saw it at neither place finds the version changed;
+///   - when it moves to another bucket (split, contraction), the new size is
+///     published before that, and the version changes once more after it is
+///     cleared, since the entry will leave from the other bucket. A reader who
+///     finds nothing looks at the size again.
 ///
 /// Versions of all buckets come from one counter of the shard, so a bucket that
 /// is given up and taken again does not repeat one.
@@ -43,12 +45,13 @@ package struct Index {
 
   /// Entries a bucket has on average before the table grows.
   package static let load: UInt64 = 8
-  /// A chain longer than this is one that a reader has strayed from.
-  private static let chainMax = 64
+  /// A reader that has followed a longer chain than this takes the lock.
+  package static let chainMax = 64
 
   private let state: UnsafeMutablePointer<State>
   /// Number of buckets (high half) and mask of the last full doubling.
   package let table: UnsafeMutablePointer<Atomic<UInt64>>
+  private let isForked: UnsafeMutablePointer<Atomic<UInt32>>
   private let buckets: UnsafeMutableRawPointer
   private let overflow: UnsafeMutableRawPointer
   private let baseBuckets: UInt32
@@ -57,11 +60,13 @@ package struct Index {
 
   package init(
     state: UnsafeMutablePointer<State>, table: UnsafeMutablePointer<Atomic<UInt64>>,
+    isForked: UnsafeMutablePointer<Atomic<UInt32>>,
     buckets: UnsafeMutableRawPointer, overflow: UnsafeMutableRawPointer, baseBuckets: UInt32,
     bucketsSpan: Span, overflowSpan: Span
   ) {
     self.state = state
     self.table = table
+    self.isForked = isForked
     self.buckets = buckets
     self.overflow = overflow
     self.baseBuckets = baseBuckets
@@ -108,13 +113,15 @@ package struct Index {
   }
 
   /// The first slot in the bucket's chain with this tag whose reference is
-  /// accepted.
+  /// accepted. A reader without the lock may stray into another chain and sets
+  /// a limit to how far it goes.
   @inline(__always)
   package func find(
-    in first: Bucket, tag: UInt8, where isWanted: (Ref) -> Bool
+    in first: Bucket, tag: UInt8, limit: Int = Int.max, isStray: inout Bool,
+    where isWanted: (Ref) -> Bool
   ) -> Slot? {
     var bucket = first
-    var length = 0
+    var left = limit
     while true {
       var matches = bucket.slots(tagged: tag)
       while let slot = matches.next() {
@@ -122,10 +129,21 @@ package struct Index {
         if ref != 0, isWanted(ref) { return Slot(bucket: bucket, number: slot, ref: ref) }
       }
       let next = bucket.next.pointee.load(ordering: .acquiring)
-      length += 1
-      if next == 0 || length > Index.chainMax { return nil }
+      if next == 0 { return nil }
+      left &-= 1
+      if left == 0 {
+        isStray = true
+        return nil
+      }
       bucket = overflowBucket(next)
     }
+  }
+
+  /// The same for the holder of the lock.
+  @inline(__always)
+  package func find(in first: Bucket, tag: UInt8, where isWanted: (Ref) -> Bool) -> Slot? {
+    var isStray = false
+    return find(in: first, tag: tag, isStray: &isStray, where: isWanted)
   }
 
   /// Whether the bucket for `hash` refers to `ref`; the slot. For the holder of
@@ -147,7 +165,13 @@ package struct Index {
   @inline(__always)
   package func renew(_ first: Bucket) {
     state.pointee.versions &+= 2
-    first.setVersion(state.pointee.versions)
+    first.setVersion(state.pointee.versions, isForked: isForked)
+  }
+
+  /// Turns readers of the bucket back until `renew`: something it refers to is
+  /// about to be written in place.
+  package func beginWriting(in first: Bucket) {
+    first.setVersion(first.version.relaxed | 1, isForked: isForked)
   }
 
   /// Adds a reference. Fails only if an overflow bucket is needed and there is
@@ -273,8 +297,55 @@ package struct Index {
     forEachSlot(in: old) { bucket, slot in
       if hashOf(bucket.ref(slot).relaxed) & bit != 0 { bucket.clear(slot) }
     }
+    // Once more, for readers who came after the new version and found a slot
+    // before it was cleared: from now on its entry leaves from another bucket.
+    renew(old)
     shorten(old)
     return .done
+  }
+
+  // MARK: Contracting
+
+  /// Whether the table is much larger than `entries` need.
+  @inline(__always)
+  package func isSparse(entries: UInt64) -> Bool {
+    bucketCount > baseBuckets && entries < UInt64(bucketCount) &* (Index.load / 4)
+  }
+
+  /// Takes the last split back: the last bucket's slots go to the one that it was
+  /// split from. False if there is no memory for that.
+  package func contract() -> Bool {
+    let last = bucketCount - 1
+    var mask = UInt32(truncatingIfNeeded: table.relaxed)
+    if bucketCount == baseBuckets &* (mask + 1) { mask >>= 1 }
+    let from = Bucket(buckets + Int(last) * Bucket.size)
+    let to = Bucket(buckets + Int(last - baseBuckets * (mask + 1)) * Bucket.size)
+    var isComplete = true
+    forEachSlot(in: from) { bucket, slot in
+      guard isComplete else { return }
+      isComplete =
+        add(to: to, tag: bucket.tag(slot).relaxed, ref: bucket.ref(slot).relaxed) == .done
+    }
+    if isComplete { publish(count: last, mask: mask) }
+    // What was added for nothing, or what is left behind: cleared between two
+    // versions, as in a split.
+    let (keeper, leaver) = isComplete ? (to, from) : (from, to)
+    renew(leaver)
+    forEachSlot(in: leaver) { bucket, slot in
+      let ref = bucket.ref(slot).relaxed
+      if isComplete || refers(keeper, to: ref) { bucket.clear(slot) }
+    }
+    renew(leaver)
+    if isComplete { abandon(from) } else { shorten(to) }
+    return isComplete
+  }
+
+  private func refers(_ first: Bucket, to ref: Ref) -> Bool {
+    var isFound = false
+    forEachSlot(in: first) { bucket, slot in
+      if bucket.ref(slot).relaxed == ref { isFound = true }
+    }
+    return isFound
   }
 
   @inline(__always)

@@ -183,6 +183,22 @@ package struct Arena {
     absorb(entry(window.end).units, &window)
   }
 
+  /// Makes a window of the part of a hole from `place` on; nil if there is no
+  /// hole at `ref`, or no such part.
+  package func claimTail(ofHoleAt ref: Ref, from place: Ref) -> Window? {
+    guard entry(ref).hasFlag(Entry.Flag.hole), ref + Entry.unitsMin <= place,
+      place + Entry.unitsMin <= ref + entry(ref).units
+    else { return nil }
+    let rest = removeHole(ref) - (place - ref)
+    makeHole(ref, place - ref)
+    pages.addBoundary(place)
+    state.pointee.usedUnits += UInt64(rest)
+    entry(place).use.relaxed = Entry.Flag.afterHole
+    var window = Window(start: place)
+    absorb(rest, &window)
+    return window
+  }
+
   /// Makes a window of a block that was allocated and not written.
   package func claim(_ window: inout Window, units: UInt32) {
     entry(window.start).use.relaxed = 0
@@ -228,12 +244,16 @@ package struct Arena {
     }
     // Nothing is filed of the pages of an empty arena (Shard.trim).
     if isEmpty { return pagesSpan.shrink(to: 0) }
+    var left = Span.discardStep
     let firstRow = bin(UInt32(Arena.discardMin / UInt64(Entry.unit))).row
     for row in firstRow..<Arena.rowCount where rows[row] != 0 {
       for column in 0..<Arena.binsPerRow {
         var ref = heads[row * Arena.binsPerRow + column]
         while ref != 0 {
-          if !entry(ref).hasFlag(Entry.Flag.discarded) { return discardStep(of: ref) }
+          if !entry(ref).hasFlag(Entry.Flag.discarded) {
+            if !discard(ref, upTo: &left) { return .failed }
+            if left == 0 { return .more }
+          }
           ref = entry(ref).next.relaxed
         }
       }
@@ -241,22 +261,24 @@ package struct Arena {
     return .done
   }
 
-  /// Discards some of the whole pages between a hole's header and its last
-  /// bytes. The hole's `term` says how many bytes were discarded before.
-  private func discardStep(of ref: Ref) -> Discard {
+  /// Discards the whole pages between a hole's header and its last bytes, or as
+  /// many as `left` bytes have. The hole's `term` says how many bytes were
+  /// discarded before. False if the system refused.
+  private func discard(_ ref: Ref, upTo left: inout UInt64) -> Bool {
     let hole = entry(ref)
     let page = UInt64(Geometry.page)
     let start = UInt64(ref) * UInt64(Entry.unit)
     let end = (start + UInt64(hole.units) * UInt64(Entry.unit) - 4) / page * page
     let first = (start + UInt64(Entry.headerSize) + page - 1) / page * page
     let from = first + hole.term.relaxed
-    let to = min(end, from + Span.discardStep)
-    if to >= end { hole.setFlag(Entry.Flag.discarded) }
+    let to = min(end, from + left)
     if from < to {
-      guard platform_discard(base + Int(from), Int(to - from)) == 0 else { return .failed }
+      guard platform_discard(base + Int(from), Int(to - from)) == 0 else { return false }
       hole.term.relaxed += to - from
+      left -= to - from
     }
-    return .more
+    if to >= end { hole.setFlag(Entry.Flag.discarded) }
+    return true
   }
 
   // MARK: Holes and bins

@@ -20,9 +20,13 @@ package struct Budget {
   /// Takes all of `amount` or nothing.
   @inline(__always)
   package func take(_ amount: UInt64) -> Bool {
-    let before = used.pointee.wrappingAdd(amount, ordering: .relaxed).oldValue
-    if before &+ amount <= limit.relaxed { return true }
-    used.pointee.wrappingSubtract(amount, ordering: .relaxed)
+    var before = used.relaxed
+    while before &+ amount <= limit.relaxed {
+      let (exchanged, original) = used.pointee.compareExchange(
+        expected: before, desired: before &+ amount, ordering: .relaxed)
+      if exchanged { return true }
+      before = original
+    }
     return false
   }
 
@@ -33,10 +37,6 @@ package struct Budget {
 
   package var inUse: UInt64 { used.relaxed }
   package var isExceeded: Bool { used.relaxed > limit.relaxed }
-  package var free: UInt64 {
-    let (used, limit) = (used.relaxed, limit.relaxed)
-    return limit > used ? limit - used : 0
-  }
 }
 
 extension Region {

@@ -85,9 +85,6 @@ package struct Geometry {
   package var baseBuckets: UInt32
   package var stripeCount: UInt32
 
-  package var bucketsMax: UInt64 { (overflowOffset - bucketsOffset) / 64 }
-  package var overflowMax: UInt64 { (pagesOffset - overflowOffset) / 64 }
-
   /// Lays out `shardCount` shards with arenas of `arenaSize` bytes each. The
   /// other parts get what the smallest entries could make them need.
   package init(shardCount: UInt32, arenaSize: UInt64, baseBuckets: UInt32, stripeCount: UInt32) {

@@ -35,8 +35,26 @@ extension AdaptivePolicy {
     return sum
   }
 
-  var mainSize: UInt64 { state.pointee.probationSize + state.pointee.protectedSize }
-  var total: UInt64 { state.pointee.windowSize + mainSize }
+  // Sizes are entries or units, as the bound is. Which of them that is can change
+  // when the cache is resized, so both are kept.
+
+  var windowSize: UInt64 {
+    isByEntries
+      ? list(.windowYoung).count + list(.windowOld).count : state.pointee.windowUnits
+  }
+
+  private var probationSize: UInt64 {
+    isByEntries
+      ? list(.probationYoung).count + list(.probationOld).count
+      : state.pointee.probationUnits
+  }
+
+  var protectedSize: UInt64 {
+    isByEntries ? list(.protected).count : state.pointee.protectedUnits
+  }
+
+  var mainSize: UInt64 { probationSize + protectedSize }
+  var total: UInt64 { windowSize + mainSize }
 
   /// The window's target without its fraction. It lies between 0 and the
   /// capacity.
@@ -48,12 +66,13 @@ extension AdaptivePolicy {
 
   func size(_ ref: Ref) -> UInt64 { isByEntries ? 1 : UInt64(entry(ref).units) }
 
-  func addSize(of ref: Ref, to place: Segment, sign isAdded: Bool) {
-    let change = isAdded ? size(ref) : 0 &- size(ref)
+  func addUnits(of ref: Ref, to place: Segment, sign isAdded: Bool) {
+    let units = UInt64(entry(ref).units)
+    let change = isAdded ? units : 0 &- units
     switch place.plain {
-    case .windowYoung, .windowOld: state.pointee.windowSize &+= change
-    case .protected: state.pointee.protectedSize &+= change
-    default: state.pointee.probationSize &+= change
+    case .windowYoung, .windowOld: state.pointee.windowUnits &+= change
+    case .protected: state.pointee.protectedUnits &+= change
+    default: state.pointee.probationUnits &+= change
     }
   }
 
@@ -90,13 +109,13 @@ extension AdaptivePolicy {
   func link(_ ref: Ref, _ place: Segment, asOldest: Bool = false) {
     setSegment(ref, place)
     if asOldest { list(place).addOldest(ref) } else { list(place).add(ref) }
-    addSize(of: ref, to: place, sign: true)
+    addUnits(of: ref, to: place, sign: true)
   }
 
   func unlink(_ ref: Ref) {
     let place = segment(ref)
     list(place).remove(ref)
-    addSize(of: ref, to: place, sign: false)
+    addUnits(of: ref, to: place, sign: false)
   }
 
   // MARK: Invariants
@@ -117,16 +136,16 @@ extension AdaptivePolicy {
           precondition(checkpoints.contains(present))
         }
         switch number {
-        case 0, 1: window += size(present)
-        case 2, 3: probation += size(present)
-        default: protected += size(present)
+        case 0, 1: window += UInt64(entry(present).units)
+        case 2, 3: probation += UInt64(entry(present).units)
+        default: protected += UInt64(entry(present).units)
         }
         ref = list.newer(than: present)
       }
     }
-    precondition(window == state.pointee.windowSize)
-    precondition(probation == state.pointee.probationSize)
-    precondition(protected == state.pointee.protectedSize)
+    precondition(window == state.pointee.windowUnits)
+    precondition(probation == state.pointee.probationUnits)
+    precondition(protected == state.pointee.protectedUnits)
     precondition(flagged == checkpoints.total)
     return entries
   }

@@ -33,10 +33,10 @@ import Synchronization
 /// than they are meant for.
 struct AdaptivePolicy {
   struct State {
-    /// Sizes of the three parts.
-    var windowSize: UInt64
-    var probationSize: UInt64
-    var protectedSize: UInt64
+    /// Units in the three parts.
+    var windowUnits: UInt64
+    var probationUnits: UInt64
+    var protectedUnits: UInt64
     /// What window and main may hold together, as far as is known.
     var capacity: UInt64
     /// The share of the bound that `capacity` was derived from.
@@ -139,7 +139,7 @@ struct AdaptivePolicy {
     sketch.state.pointee.lines = lines
     ghosts.state.pointee.buckets = buckets
     ghosts.state.pointee.tick = max(1, meant / AdaptivePolicy.ticksInTable)
-    ghosts.state.pointee.clock = ghosts.state.pointee.tick
+    ghosts.state.pointee.clock = max(ghosts.state.pointee.clock, ghosts.state.pointee.tick)
     state.pointee.entriesMeant = meant
     state.pointee.random = 12345
   }
@@ -155,6 +155,18 @@ struct AdaptivePolicy {
     ghosts.double(
       tickDoubles: meant / AdaptivePolicy.ticksInTable >= 2 * ghosts.state.pointee.tick)
     state.pointee.entriesMeant = meant
+  }
+
+  /// Tables for so many times the entries there are can be given up.
+  private static let excess: UInt64 = 8
+
+  /// Gives the tables' memory back if they are far too large, and with it what
+  /// was learned. False if the system refused.
+  func dropTables() -> Bool {
+    guard UInt64(state.pointee.entriesMeant) > AdaptivePolicy.excess * count else { return true }
+    state.pointee.entriesMeant = 0
+    let isSketchDone = sketch.drop()
+    return ghosts.drop() && isSketchDone
   }
 
   private var hasTables: Bool { state.pointee.entriesMeant != 0 }
@@ -233,8 +245,8 @@ struct AdaptivePolicy {
     setSegment(ref, place)
     list(place.plain).relink(old, as: ref)
     if place.isCheckpoint { checkpoints.replace(old, by: ref) }
-    addSize(of: old, to: place, sign: false)
-    addSize(of: ref, to: place, sign: true)
+    addUnits(of: old, to: place, sign: false)
+    addUnits(of: ref, to: place, sign: true)
   }
 
   // MARK: Whom to forget
@@ -248,7 +260,7 @@ struct AdaptivePolicy {
     let incoming = state.pointee.isPromotion == 0 ? averageSize : 0
     guard let candidate = window,
       main == nil
-        || Double(state.pointee.windowSize) + incoming
+        || Double(windowSize) + incoming
           > wholeTarget
     else {
       if let main, hasTables { ghosts.add(hashOf(main), isFromMain: true) }
@@ -298,7 +310,7 @@ struct AdaptivePolicy {
   private func fillMain() {
     for _ in 0..<2 {
       guard let ref = oldestOfWindow,
-        Double(state.pointee.windowSize) > state.pointee.windowTarget,
+        Double(windowSize) > state.pointee.windowTarget,
         Double(mainSize) + wholeTarget + Double(size(ref))
           <= Double(state.pointee.capacity)
       else { return }
@@ -312,7 +324,7 @@ struct AdaptivePolicy {
     let limit =
       AdaptivePolicy.protectedShare
       * (Double(state.pointee.capacity) - state.pointee.windowTarget)
-    for _ in 0..<2 where Double(state.pointee.protectedSize) > limit {
+    for _ in 0..<2 where Double(protectedSize) > limit {
       guard let oldest = list(.protected).oldest else { return }
       unlink(oldest)
       enterProbation(oldest)
@@ -321,7 +333,7 @@ struct AdaptivePolicy {
 
   private func enterProbation(_ ref: Ref) {
     link(ref, .probationYoung)
-    state.pointee.sinceCheckpoint += 1
+    state.pointee.sinceCheckpoint &+= 1
     if state.pointee.sinceCheckpoint
       > state.pointee.entriesMeant / AdaptivePolicy.checkpointParts,
       !checkpoints.isFull
@@ -405,7 +417,8 @@ struct AdaptivePolicy {
       let part =
         before == 0
         ? AdaptivePolicy.initialWindow : state.pointee.windowTarget / Double(before)
-      state.pointee.windowTarget = max(part * Double(share), 1)
+      state.pointee.windowTarget = min(
+        max(part * Double(share), 1), AdaptivePolicy.windowMax * Double(share))
     }
     if total > state.pointee.capacity { state.pointee.capacity = total }
   }

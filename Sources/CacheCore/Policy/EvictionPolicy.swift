@@ -88,8 +88,16 @@ package struct EvictionPolicy {
   /// The entry to forget next. Whoever asks removes it.
   @inline(__always)
   package func victim(hashOf: (Ref) -> UInt32) -> Ref? {
-    isAdaptive ? adaptive.victim { spread(hashOf($0)) } : lru.oldest
+    isAdaptive ? adaptive.victim { spread(hashOf($0)) } : lru.victim()
   }
+
+  /// What is probably forgotten after `ref`, if that can be told for nothing.
+  @inline(__always)
+  package func likelyVictim(after ref: Ref) -> Ref? { isAdaptive ? nil : lru.newer(than: ref) }
+
+  /// Gives back what the policy keeps beyond the lists, if that is far too much
+  /// for them. False if the system refused.
+  package func dropTables() -> Bool { isAdaptive ? adaptive.dropTables() : true }
 
   /// Any entry, for whoever means to remove them all.
   package func any() -> Ref? { isAdaptive ? adaptive.any() : lru.oldest }

@@ -109,4 +109,10 @@ struct FrequencySketch {
       state.pointee.epoch &+= 1
     }
   }
+
+  /// Gives the memory back. False if the system refused.
+  func drop() -> Bool {
+    state.pointee.lines = 0
+    return span.shrink(to: 0) == .done
+  }
 }

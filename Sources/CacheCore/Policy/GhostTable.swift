@@ -110,4 +110,10 @@ struct GhostTable {
     state.pointee.buckets *= 2
     if tickDoubles { state.pointee.tick *= 2 }
   }
+
+  /// Gives the memory back. False if the system refused.
+  func drop() -> Bool {
+    state.pointee.buckets = 0
+    return span.shrink(to: 0) == .done
+  }
 }

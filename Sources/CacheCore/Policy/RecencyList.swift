@@ -28,9 +28,27 @@ package struct RecencyList {
   package var count: UInt64 { state.pointee.count }
 
   /// The entry used next after `ref`; nil after the newest.
+  @inline(__always)
   package func newer(than ref: Ref) -> Ref? {
     let previous = entry(ref).previous.relaxed
     return previous == 0 ? nil : previous
+  }
+
+  /// Entries that are spared in a row at most.
+  private static let sparedMax = 8
+
+  /// The entry to forget next. The oldest; unless it was used later than the one
+  /// that follows it, which nobody has noted: then that counts as a use now. As
+  /// long as every use is noted this never happens, and the order is exact.
+  @inline(__always)
+  package func victim() -> Ref? {
+    for _ in 0..<RecencyList.sparedMax {
+      guard let oldest, let next = newer(than: oldest),
+        entry(oldest).useNow.lastUsed > entry(next).useNow.lastUsed
+      else { break }
+      renew(oldest)
+    }
+    return oldest
   }
 
   /// Adds an entry as the newest.

@@ -9,9 +9,12 @@ package struct RecordBuffer {
 
   package init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
 
+  @inline(__always)
+  package static func rounded(_ size: Int) -> Int { (size + 7) / 8 * 8 }
+
   /// Room for one more record; nil if there is none.
-  package mutating func append(headerSize: Int, contentSize: Int) -> UnsafeMutableRawPointer? {
-    let size = (headerSize + contentSize + 7) / 8 * 8
+  package mutating func append(size: Int) -> UnsafeMutableRawPointer? {
+    let size = RecordBuffer.rounded(size)
     guard size <= bytes.count - used else {
       if needed == 0 { needed = size }
       return nil
@@ -23,9 +26,11 @@ package struct RecordBuffer {
     return bytes.baseAddress! + used
   }
 
-  /// Takes back everything from an earlier state on.
-  package mutating func revert(to earlier: RecordBuffer) {
+  /// Takes back everything from an earlier state on: records that belong
+  /// together and take `size` bytes did not fit.
+  package mutating func revert(to earlier: RecordBuffer, needing size: Int) {
     used = earlier.used
     count = earlier.count
+    needed = size
   }
 }

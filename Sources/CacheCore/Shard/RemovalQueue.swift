@@ -89,8 +89,8 @@ extension Shard {
       let use = entry.useNow
       let valueSize = entry.valueSize(use, entry.termNow)
       let content = use.keySize + Int(valueSize)
-      guard let record = buffer.append(headerSize: 24, contentSize: content) else { return }
-      record.storeBytes(of: UInt64((24 + content + 7) / 8 * 8), as: UInt64.self)
+      guard let record = buffer.append(size: 24 + content) else { return }
+      record.storeBytes(of: UInt64(RecordBuffer.rounded(24 + content)), as: UInt64.self)
       record.storeBytes(of: valueSize, toByteOffset: 8, as: UInt64.self)
       record.storeBytes(of: UInt32(use.keySize), toByteOffset: 16, as: UInt32.self)
       record.storeBytes(of: removal.cause.rawValue, toByteOffset: 20, as: UInt32.self)

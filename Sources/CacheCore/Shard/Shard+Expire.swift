@@ -20,8 +20,11 @@ extension Shard {
     let wheel = wheel
     if !wheel.mayBeDue(by: now) { return true }
     for _ in 0..<pageLimit {
-      guard let page = wheel.nextDuePage(by: now) else { return true }
-      mark(page, at: now)
+      switch wheel.step(by: now) {
+      case .due(let page): mark(page, at: now)
+      case .refiled: break
+      case .nothing: return true
+      }
     }
     return false
   }
@@ -60,15 +63,31 @@ extension Shard {
         platform_prefetch(
           index.bucket(for: hash(of: refs[i]).forIndex, in: index.table.relaxed).base)
       }
+      var removed: UInt64 = 0
       for i in 0..<count {
         let entry = entry(refs[i])
-        let lag = now - min(now, end(entry.useNow, entry.termNow))
+        let (use, term) = (entry.useNow, entry.termNow)
+        guard isExpired(use, term, at: now) else {
+          // A reader whose clock was behind has used it since it was marked.
+          revive(refs[i])
+          schedule(refs[i], end: end(use, term))
+          continue
+        }
+        let lag = now - end(use, term)
         counters.pointee.longestLagMs = max(counters.pointee.longestLagMs, lag)
         remove(refs[i], because: .expired)
+        removed += 1
       }
-      counters.pointee.expirations += UInt64(count)
-      return UInt64(count)
+      counters.pointee.expirations += removed
+      return removed
     }
+  }
+
+  /// Takes back that an entry was marked as expired.
+  package func revive(_ ref: Ref) {
+    guard entry(ref).hasFlag(Entry.Flag.expired) else { return }
+    entry(ref).clearFlag(Entry.Flag.expired)
+    wheel.removeExpired(in: PageTable.page(of: ref))
   }
 
   /// Marks and removes up to `limit` expired entries, a bounded amount of work
@@ -88,11 +107,6 @@ extension Shard {
     return (removed, wheel.firstDue == nil && !wheel.mayBeDue(by: now))
   }
 
-  /// Live entries. Marks what is due first.
-  package func liveCount(at now: UInt64) -> UInt64 {
-    counters.pointee.entries - wheel.state.pointee.expiredCount
-  }
-
   /// Calls `body` for each entry that begins in the page and is in use.
   @inline(__always)
   package func forEachEntry(in page: PageTable.Index, _ body: (Ref, Entry) -> Void) {
@@ -105,14 +119,27 @@ extension Shard {
     }
   }
 
+  /// Buckets taken back in one step.
+  package static let contractionsAtOnce = 64
+
   /// Gives unused memory back to the system, one step at a time.
   package func trim() -> Discard {
     if counters.pointee.entries == 0, arena.state.pointee.usedUnits == 0 {
       wheel.reset()
       index.reset()
     }
+    if !policy.dropTables() { return .failed }
+    contractIndex()
     let result = index.trim()
-    return result == .done ? arena.trim() : result
+    if result != .done { return result }
+    return index.isSparse(entries: counters.pointee.entries) ? .more : arena.trim()
+  }
+
+  /// Takes some buckets back if there are far too many.
+  package func contractIndex(atMost limit: Int = Shard.contractionsAtOnce) {
+    for _ in 0..<limit where index.isSparse(entries: counters.pointee.entries) {
+      if !index.contract() { return }
+    }
   }
 
   // MARK: Pace

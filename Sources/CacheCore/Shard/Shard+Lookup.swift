@@ -64,7 +64,10 @@ extension Shard {
     let bucket = index.bucket(for: parts.forIndex, in: table)
     let version = bucket.version.pointee.load(ordering: .acquiring)
     var result: Result?
-    let slot = index.find(in: bucket, tag: parts.tag) { ref in
+    var isStray = false
+    let slot = index.find(
+      in: bucket, tag: parts.tag, limit: Index.chainMax, isStray: &isStray
+    ) { ref in
       guard let found = inspect(ref, key, version) else { return false }
       result = isExpired(found.use, found.term, at: now) ? nil : body(found)
       return true
@@ -73,7 +76,7 @@ extension Shard {
     // the fence in Index.renew.
     atomicMemoryFence(ordering: .acquiring)
     isSettled =
-      version & 1 == 0 && bucket.version.relaxed == version
+      !isStray && version & 1 == 0 && bucket.version.relaxed == version
       && (slot != nil || index.table.relaxed == table)
     return result
   }
@@ -135,7 +138,9 @@ extension Shard {
     _ seen: Sighting, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) {
     if seen.lastUsed < now { markUsed(seen, parts, key, at: now) }
-    if stripeOfThisThread.noteHit(hash: parts.forIndex, ref: seen.ref) { drainIfFree() }
+    if stripeOfThisThread.noteHit(hash: parts.forIndex, ref: seen.ref, at: now) {
+      drainIfAlone(at: now)
+    }
   }
 
   /// Sets the time of last use, at most once a millisecond for an entry. If the
@@ -170,9 +175,22 @@ extension Shard {
     }
   }
 
-  private func drainIfFree() {
-    guard lock.tryAcquire() else { return }
-    drain(stripeOfThisThread)
+  /// Applies this thread's notes if no other thread has done the same lately.
+  @inline(never)
+  private func drainIfAlone(at now: UInt64) {
+    let number = ReadStripe.indexForThisThread(count: stripeCount)
+    guard lock.tryAcquire() else {
+      stripe(number).lazyUntil.relaxed = now + ReadStripe.lazyMs
+      return
+    }
+    let other = counters.pointee.lastReader
+    counters.pointee.lastReader = UInt32(number)
+    if other == UInt32(number) || now > counters.pointee.lastReadMs + ReadStripe.lazyMs {
+      drain(stripe(number))
+    } else {
+      stripe(number).lazyUntil.relaxed = now + ReadStripe.lazyMs
+    }
+    counters.pointee.lastReadMs = now
     lock.release()
   }
 

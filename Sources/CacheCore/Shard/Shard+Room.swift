@@ -42,6 +42,12 @@ extension Shard {
     var forgotten = header.pointee.isNoEvict ? arena.state.pointee.holeUnits : 0
     var evacuations = 0
     while true {
+      // Leases are in the way: forgetting more would not help.
+      if evacuations == Shard.evacuationsMax,
+        arena.state.pointee.holeUnits > 4 * UInt64(units)
+      {
+        break
+      }
       if forgotten >= UInt64(units) + UInt64(units) / 4, evacuations < Shard.evacuationsMax {
         evacuations += 1
         if !header.pointee.isNoEvict { forgotten = 0 }
@@ -85,8 +91,23 @@ extension Shard {
 
   /// Forgets an entry. Its credit is the caller's.
   package func evict(_ ref: Ref) {
+    expectEvictions(after: ref)
     remove(ref, because: .evicted)
     counters.pointee.evictions += 1
+  }
+
+  /// Asks for the memory that the next two evictions will touch: the bucket of
+  /// the next victim, whose header the last call asked for, and the header of
+  /// the one after it.
+  @inline(__always)
+  private func expectEvictions(after victim: Ref) {
+    guard let next = policy.likelyVictim(after: victim) else { return }
+    platform_prefetch(index.bucket(for: hash(of: next).forIndex, in: index.table.relaxed).base)
+    guard let afterNext = policy.likelyVictim(after: next) else { return }
+    let block = entry(afterNext).base
+    platform_prefetch(block)
+    platform_prefetch(block + 64)
+    platform_prefetch(block + 128)
   }
 
   // MARK: An entry's credit
@@ -234,40 +255,48 @@ extension Shard {
   /// Gives up to `pageCount` pages of the arena back to the budget, from its
   /// end, forgetting as much as that takes. How many were given up.
   package func surrender(pageCount: UInt64, at now: UInt64) -> UInt64 {
-    let arena = arena
-    let before = arena.span.chargedPages
-    guard before > 0 else { return 0 }
-    while removeSomeExpired(at: now) > 0 {}
-    while dropRemoval() {}
-    let target = before > pageCount ? before - pageCount : 0
-    let targetTop = max(
-      Ref(truncatingIfNeeded: target * UInt64(PageTable.unitsPerPage)), Arena.firstRef)
-    retreat(to: targetTop)
-    let used = UInt64(arena.state.pointee.top) * UInt64(Entry.unit)
-    _ = arena.span.shrink(to: arena.state.pointee.usedUnits == 0 && target == 0 ? 0 : used)
-    return before - arena.span.chargedPages
+    let before = region.pagesUsed.relaxed
+    let charged = arena.span.chargedPages
+    let target = charged > pageCount ? charged - pageCount : 0
+    retreat(
+      to: max(Ref(truncatingIfNeeded: target * UInt64(PageTable.unitsPerPage)), Arena.firstRef),
+      at: now)
+    if arena.state.pointee.usedUnits == 0, counters.pointee.entries == 0 {
+      // Nothing is left: all of it goes, the index's and the policy's too.
+      while trim() == .more {}
+    } else {
+      // As many as the pages' entries could have needed.
+      contractIndex(atMost: Int(min(pageCount, 16)) * Shard.contractionsAtOnce)
+      _ = index.trim()
+      _ = policy.dropTables()
+      let used = UInt64(arena.state.pointee.top) * UInt64(Entry.unit)
+      _ = arena.span.shrink(to: max(used, target * UInt64(Geometry.page)))
+    }
+    let after = region.pagesUsed.relaxed
+    return before > after ? before - after : 0
   }
 
   /// Clears everything at and beyond `targetTop`, as far as leases allow.
-  private func retreat(to targetTop: Ref) {
+  private func retreat(to targetTop: Ref, at now: UInt64) {
     let arena = arena
     guard arena.state.pointee.top > targetTop else { return }
     // Holes for what is there now, made by forgetting what the policy names
     // and not what happens to be there.
     let wanted = UInt64(arena.state.pointee.top - targetTop)
-    if !header.pointee.isNoEvict {
-      while arena.state.pointee.holeUnits < wanted, arena.state.pointee.top > targetTop,
-        let victim = victim()
-      {
-        evict(victim)
-        region.entryBudget.give(1)
-        _ = dropRemoval()
-      }
+    while arena.state.pointee.holeUnits < wanted, arena.state.pointee.top > targetTop {
+      if dropRemoval() || removeSomeExpired(at: now) > 0 { continue }
+      guard !header.pointee.isNoEvict, let victim = victim() else { break }
+      evict(victim)
+      region.entryBudget.give(1)
+      _ = dropRemoval()
     }
     guard arena.state.pointee.top > targetTop else { return }
     var start = block(at: targetTop)
     while start < arena.state.pointee.top {
-      var window = Arena.Window(start: start)
+      // Of a hole that reaches beyond the target, what is before it stays a
+      // place to move to.
+      var window =
+        arena.claimTail(ofHoleAt: start, from: targetTop) ?? Arena.Window(start: start)
       while window.end < arena.state.pointee.top, clearNextBlock(into: &window) {}
       let end = window.end
       let isBlocked = end < arena.state.pointee.top
@@ -304,7 +333,7 @@ extension Shard {
     // Two at a time catch up when an earlier one had to be put off.
     for _ in 0..<2 where index.isCrowded(entries: counters.pointee.entries) {
       var growth = index.grow { hash(of: $0).forIndex }
-      if growth == .overBudget, !header.pointee.isNoEvict,
+      if growth == .overBudget,
         index.isCrowded(entries: counters.pointee.entries / 2)
       {
         // Twice as full as it should be: worth a page of entries.

@@ -6,8 +6,9 @@ import CPlatform
 extension Shard {
   /// Buckets that one call looks at, at most.
   private static let bucketsAtOnce = 64
-  /// More than any chain refers to.
-  private static let chainCapacity = 1024
+
+  /// A key's place in the walk, and the entry that has it.
+  private typealias Place = (position: UInt64, ref: Ref)
 
   /// Lists live entries with the prefix from `position` on. The position to go
   /// on from; nil at the end of the shard.
@@ -18,19 +19,19 @@ extension Shard {
     var position = position
     for _ in 0..<Shard.bucketsAtOnce {
       guard let (bucket, end) = index.bucket(at: position) else { return nil }
-      let stop = withRefs(in: bucket, prefix: prefix) { refs -> UInt64? in
-        // In order of position, so that a full buffer can be gone on from. The
-        // entries of a bucket are few.
-        while let next = earliest(in: refs, from: position) {
+      let stop = withPlaces(in: bucket, from: position, prefix: prefix) { places -> UInt64? in
+        var next = 0
+        while next < places.count {
+          // Entries with one position stay together.
+          let group = places[next...].prefix { $0.position == places[next].position }
           let before = buffer
-          for ref in refs where index.position(of: hash(of: ref).forIndex) == next {
-            if isLive(ref, at: now), !append(ref, to: &buffer, exactNow: exactNow) {
-              // Entries with one position stay together.
-              buffer.revert(to: before)
-              return next
+          for place in group where isLive(place.ref, at: now) {
+            if !append(place.ref, to: &buffer, exactNow: exactNow) {
+              buffer.revert(to: before, needing: size(of: group, at: now))
+              return places[next].position
             }
           }
-          position = next + 1
+          next = group.endIndex
         }
         return nil
       }
@@ -49,9 +50,9 @@ extension Shard {
     var position = position
     for _ in 0..<Shard.bucketsAtOnce {
       guard let (bucket, end) = index.bucket(at: position) else { return nil }
-      withRefs(in: bucket, prefix: prefix) { refs in
-        for ref in refs where isLive(ref, at: now) {
-          remove(ref, because: .deleted)
+      withPlaces(in: bucket, from: position, prefix: prefix) { places in
+        for place in places where isLive(place.ref, at: now) {
+          remove(place.ref, because: .deleted)
           counters.pointee.deletes += 1
           region.entryBudget.give(1)
           removed += 1
@@ -62,49 +63,57 @@ extension Shard {
     return index.bucket(at: position) == nil ? nil : position
   }
 
-  /// The references in a bucket's chain whose keys have the prefix.
-  private func withRefs<Result>(
-    in bucket: Bucket, prefix: UnsafeRawBufferPointer,
-    _ body: (UnsafeMutableBufferPointer<Ref>) -> Result
+  /// The entries in a bucket's chain from `position` on whose keys have the
+  /// prefix, in order of position, so that a full buffer can be gone on from.
+  private func withPlaces<Result>(
+    in bucket: Bucket, from position: UInt64, prefix: UnsafeRawBufferPointer,
+    _ body: (UnsafeMutableBufferPointer<Place>) -> Result
   ) -> Result {
-    withUnsafeTemporaryAllocation(of: Ref.self, capacity: Shard.chainCapacity) { refs in
+    var capacity = 0
+    index.forEachRef(in: bucket) { _ in capacity += 1 }
+    return withUnsafeTemporaryAllocation(of: Place.self, capacity: capacity) { places in
       var count = 0
       index.forEachRef(in: bucket) { ref in
-        let entry = entry(ref)
-        let key = entry.key(entry.useNow)
-        let hasPrefix =
-          prefix.isEmpty
-          || key.count >= prefix.count
-            && platform_equal(key.baseAddress!, prefix.baseAddress!, prefix.count)
-        if hasPrefix, count < Shard.chainCapacity {
-          refs[count] = ref
-          count += 1
+        let place = (position: index.position(of: hash(of: ref).forIndex), ref: ref)
+        guard place.position >= position, hasPrefix(ref, prefix) else { return }
+        // Into its place among the few that are there.
+        var slot = count
+        while slot > 0, places[slot - 1].position > place.position {
+          places[slot] = places[slot - 1]
+          slot -= 1
         }
+        places[slot] = place
+        count += 1
       }
-      return body(UnsafeMutableBufferPointer(rebasing: refs[..<count]))
+      return body(UnsafeMutableBufferPointer(rebasing: places[..<count]))
     }
   }
 
-  private func earliest(
-    in refs: UnsafeMutableBufferPointer<Ref>, from position: UInt64
-  ) -> UInt64? {
-    var earliest: UInt64?
-    for ref in refs {
-      let candidate = index.position(of: hash(of: ref).forIndex)
-      if candidate >= position, candidate < earliest ?? UInt64.max { earliest = candidate }
+  private func hasPrefix(_ ref: Ref, _ prefix: UnsafeRawBufferPointer) -> Bool {
+    guard let start = prefix.baseAddress else { return true }
+    let entry = entry(ref)
+    let key = entry.key(entry.useNow)
+    return key.count >= prefix.count && platform_equal(key.baseAddress!, start, prefix.count)
+  }
+
+  private static let recordHeaderSize = 24
+
+  /// The size of all records of a group.
+  private func size(of group: Slice<UnsafeMutableBufferPointer<Place>>, at now: UInt64) -> Int {
+    var total = 0
+    for place in group where isLive(place.ref, at: now) {
+      total += RecordBuffer.rounded(Shard.recordHeaderSize + entry(place.ref).useNow.keySize)
     }
-    return earliest
+    return total
   }
 
   /// Writes one record, as cachecore_scan_record_t has it.
   private func append(_ ref: Ref, to buffer: inout RecordBuffer, exactNow: UInt64) -> Bool {
     let entry = entry(ref)
     let (use, term) = (entry.useNow, entry.termNow)
-    let headerSize = 24
-    guard let record = buffer.append(headerSize: headerSize, contentSize: use.keySize) else {
-      return false
-    }
-    record.storeBytes(of: UInt32((headerSize + use.keySize + 7) / 8 * 8), as: UInt32.self)
+    let headerSize = Shard.recordHeaderSize
+    guard let record = buffer.append(size: headerSize + use.keySize) else { return false }
+    record.storeBytes(of: UInt32(RecordBuffer.rounded(headerSize + use.keySize)), as: UInt32.self)
     record.storeBytes(of: UInt32(use.keySize), toByteOffset: 4, as: UInt32.self)
     record.storeBytes(of: entry.valueSize(use, term), toByteOffset: 8, as: UInt64.self)
     record.storeBytes(

@@ -18,9 +18,9 @@ extension Shard {
 
   package enum Stored {
     case done(Outcome)
-    /// Nothing has changed. Other shards should give up so many bytes.
+    /// Not yet. Other shards should give up so many bytes, then again.
     case needsMemory(UInt64)
-    /// Nothing has changed. Another shard should give up an entry.
+    /// Not yet. Another shard should give up an entry, then again.
     case needsEntry
   }
 
@@ -68,7 +68,7 @@ extension Shard {
     }
     if slot == nil { policy.prepare(parts.forIndex) }
     if slot == nil, let shortage = makeEntryRoom(at: now) {
-      if shortage == .poor, mayAskOthers { return .needsEntry }
+      if mayAskOthers, shortage == .poor || header.pointee.shardCount > 1 { return .needsEntry }
       return refuse(nil, parts, isLive: false, as: .refused)
     }
     let ref: Ref
@@ -150,7 +150,8 @@ extension Shard {
     _ units: UInt32, deadline: UInt64, isLive: Bool, at now: UInt64, _ shortage: Shortage,
     mayAskOthers: Bool
   ) -> Stored {
-    if shortage == .poor, mayAskOthers {
+    let isOthersTurn = shortage == .full && header.pointee.shardCount > 1
+    if mayAskOthers, shortage == .poor || isOthersTurn {
       return .needsMemory(UInt64(units) * UInt64(Entry.unit))
     }
     let slot = find(parts, key)
@@ -165,7 +166,7 @@ extension Shard {
   private func giveUpIndex(
     _ parts: HashParts, _ growth: Span.Growth, at now: UInt64, mayAskOthers: Bool
   ) -> Stored {
-    if growth == .overBudget, mayAskOthers, !header.pointee.isNoEvict {
+    if growth == .overBudget, mayAskOthers {
       // The index takes what the arena gives at once, before an entry does.
       let isGiven = surrender(pageCount: 1, at: now) > 0 && index.prepareOverflow() == .done
       return .needsMemory(isGiven ? 0 : UInt64(Geometry.page))
@@ -197,18 +198,20 @@ extension Shard {
     else { return false }
     // Odd: readers turn back, and none is about to lease it when this returns.
     let first = index.bucket(for: parts.forIndex, in: index.table.relaxed)
-    first.setVersion(first.version.relaxed | 1)
+    index.beginWriting(in: first)
     guard entry.leases == 0 else {
       index.renew(first)
       return false
     }
     let use = entry.useNow
+    let segment = entry.identity.relaxed & Entry.Identity.segmentMask
     entry.write(
       keyInPlace: use.keySize, value: value,
       version: max(now << Entry.Identity.versionFractionBits, entry.version + 1),
       deadline: deadline, now: now,
       blockFlags: use.word & Entry.Flag.afterHole
         | UInt64(present - units) << Entry.Flag.slackShift)
+    entry.identity.relaxed |= segment
     index.renew(first)
     policy.use(slot.ref, parts.forIndex)
     counters.pointee.updates += 1
@@ -239,6 +242,7 @@ extension Shard {
     let entry = entry(slot.ref)
     entry.term.relaxed =
       Entry.Term(deadline: deadline, shortValueSize: entry.termNow.shortValueSize).word
+    revive(slot.ref)
     markUsed(slot.ref, at: now)
     policy.use(slot.ref, parts.forIndex)
     schedule(slot.ref, end: end(entry.useNow, entry.termNow))

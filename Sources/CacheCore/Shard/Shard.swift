@@ -87,6 +87,7 @@ package struct Shard {
       return Index(
         state: state.assumingMemoryBound(to: Index.State.self),
         table: base.atomic64(ShardLayout.table),
+        isForked: base.atomic32(ShardLayout.isForked),
         buckets: base + Int(truncatingIfNeeded: header.pointee.geometry.bucketsOffset),
         overflow: base + Int(truncatingIfNeeded: header.pointee.geometry.overflowOffset),
         baseBuckets: header.pointee.geometry.baseBuckets,

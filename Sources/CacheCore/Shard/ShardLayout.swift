@@ -3,6 +3,8 @@
 package enum ShardLayout {
   /// Read by every look-up, written when the table or the arena grows.
   package static let table = 0
+  /// Not 0 in the child of a fork.
+  package static let isForked = 8
   package static let arenaSpan = 16
 
   package static let lock = 128
@@ -38,5 +40,7 @@ package struct ShardCounters {
   package var longestLagMs: UInt64
   /// Writes since other threads' read stripes were last drained.
   package var writesSinceDrain: UInt32
-  package var reserved: UInt32
+  /// The stripe whose reader last found its ring full, and when.
+  package var lastReader: UInt32
+  package var lastReadMs: UInt64
 }

@@ -105,6 +105,11 @@ package struct Sweeper {
   private static let sliceUsMax: UInt64 = 1 << 40
 
   private func startLocked(_ options: Options) -> Outcome {
+    if phaseWord.relaxed == Phase.stopping, exitedWord.relaxed == state.pointee.run {
+      // It has ended since somebody gave up waiting for that.
+      platform_thread_join(state.pointee.thread)
+      setPhase(Phase.stopped)
+    }
     guard phaseWord.relaxed == Phase.stopped else { return .state }
     state.pointee.flags = options.flags
     state.pointee.intervalMs = min(options.intervalMs, Sweeper.intervalMsMax)

@@ -90,23 +90,31 @@ package struct ExpiryWheel {
 
   // MARK: Time
 
-  /// Takes out a page whose time has come by `now`, moving the wheel's time on;
-  /// nil when there is none left.
-  package func nextDuePage(by now: UInt64) -> PageTable.Index? {
-    while let (level, slot, tick) = nextSlot(), tick <= now {
-      state.pointee.now = tick
-      let page = heads[level * ExpiryWheel.slots + slot] - 1
-      let due = pages[page].due
-      unfile(page)
-      if due <= tick { return page }
-      fileSlow(page, at: due)
-    }
-    state.pointee.now = max(state.pointee.now, now)
-    state.pointee.nextDue = nextSlot()?.tick ?? Clock.never
-    return nil
+  package enum Step {
+    /// The page's time has come; it is not filed any more.
+    case due(PageTable.Index)
+    /// A page went to a lower level.
+    case refiled
+    case nothing
   }
 
-  /// Whether `nextDuePage` could find anything: one comparison.
+  /// Moves the wheel's time on towards `now`, by one page at most.
+  package func step(by now: UInt64) -> Step {
+    guard let (level, slot, tick) = nextSlot(), tick <= now else {
+      state.pointee.now = max(state.pointee.now, now)
+      state.pointee.nextDue = nextSlot()?.tick ?? Clock.never
+      return .nothing
+    }
+    state.pointee.now = tick
+    let page = heads[level * ExpiryWheel.slots + slot] - 1
+    let due = pages[page].due
+    unfile(page)
+    if due <= tick { return .due(page) }
+    fileSlow(page, at: due)
+    return .refiled
+  }
+
+  /// Whether `step` could find anything: one comparison.
   @inline(__always)
   package func mayBeDue(by now: UInt64) -> Bool { state.pointee.nextDue <= now }
 
