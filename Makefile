@@ -78,6 +78,19 @@ sanitize: setup ## races and memory errors: TSan and ASan, MS=5000 each stress
 	tools/sanitize.sh thread $(MS)
 	tools/sanitize.sh address $(MS)
 
+.PHONY: bench bench-quick hitratio bench-guard
+bench: lib ## measure everything beside the peers: docs/benchmarks.md (20 minutes)
+	$(MAKE) -C bench full $(if $(NAME),NAME=$(NAME))
+
+bench-quick: lib ## the same, roughly, in three minutes: build/bench/quick
+	$(MAKE) -C bench quick
+
+hitratio: lib ## replay the traces in TRACES=DIR beside reference hit ratios
+	$(MAKE) -C bench hitratio TRACES=$(abspath $(TRACES))
+
+bench-guard: lib ## instructions a call, against bench/guard.json
+	$(MAKE) -C bench guard
+
 .PHONY: install
 install: cmake ## install header, library, CMake and pkg-config files to PREFIX
 	cmake --install build --prefix $(PREFIX)
