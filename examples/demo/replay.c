@@ -397,7 +397,8 @@ static void print_table(const struct recording *r,
       p->resident_growth > 0 ? p->resident_growth : 0);
   printf("  of each get time, about %u ns are the timer's\n"
          "  sweeper: %s sweeps removed %s of %s expired entries; the last took "
-         "%.1f us,\n  the longest slice %.1f us; automatic interval, %s ms at the end\n",
+         "%.1f us,\n  the longest slice %.1f us; automatic interval, %s ms at "
+         "the end\n",
          timer_overhead_ns(), with_commas(sweeper->sweeps_run),
          with_commas(sweeper->entries_removed),
          with_commas(passes[REAL_TIME].stats.expirations),
