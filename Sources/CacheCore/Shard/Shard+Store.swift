@@ -112,9 +112,10 @@ extension Shard {
       policy.add(ref)
       counters.pointee.entries += 1
       counters.pointee.inserts += 1
-      growIndex(at: now)
     }
     schedule(ref, end: end(entry.useNow, entry.termNow))
+    // Last: it may move the entry, or even forget it.
+    if slot == nil { growIndex(at: now) }
     return .done(.ok)
   }
 
