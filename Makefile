@@ -13,10 +13,6 @@ LIBRARY := build/lib/libcachecore.so
 PYTHON := .venv/bin/python
 MS ?= 5000
 
-# The system's own Python beside ours, if it is new enough.
-SYSTEM_PYTHON := $(shell /usr/bin/python3 -c 'import sys; \
-  print("/usr/bin/python3" if sys.version_info >= (3, 11) else "")' 2>/dev/null)
-
 # Python finds the package in its sources and the library where we built it.
 export PYTHONPATH := $(CURDIR)/bindings/python/src
 export CACHECORE_LIBRARY := $(CURDIR)/$(LIBRARY)
@@ -27,7 +23,7 @@ help: ## this list
 
 .PHONY: setup
 setup: .venv/.ready ## install what is missing, by apt and into .venv
-.venv/.ready: tools/setup.sh tools/requirements.txt
+.venv/.ready: tools/setup.sh tools/requirements.txt tools/requirements-system.txt
 	tools/setup.sh
 	@touch $@
 
@@ -58,13 +54,11 @@ test-c: cmake ## the contract from C: functions, threads, symbols, examples
 	tools/test-consumers.sh build
 
 .PHONY: test-python
-test-python: lib ## the Python package and its examples
-	$(PYTHON) -m pytest -q bindings/python/tests
-	for python in $(PYTHON) $(SYSTEM_PYTHON); do \
-	  for example in examples/python/*.py; do \
-	    echo "$$python $$example"; "$$python" "$$example"; \
-	  done; \
-	done
+test-python: lib ## the Python package on both its paths, and its examples
+	PYTHON=$(CURDIR)/$(PYTHON) bindings/python/tools/test.sh
+	if [ -x .venv-system/bin/python ]; then \
+	  .venv-system/bin/python -m pytest -q bindings/python/tests/test_*.py; \
+	fi
 
 .PHONY: check
 check: setup ## formatting, style, types
@@ -77,6 +71,18 @@ check: setup ## formatting, style, types
 sanitize: setup ## races and memory errors: TSan and ASan, MS=5000 each stress
 	tools/sanitize.sh thread $(MS)
 	tools/sanitize.sh address $(MS)
+
+.PHONY: wheel test-wheel test-compat
+wheel: lib ## Python wheels and sdist: dist/
+	PYTHON=$(CURDIR)/$(PYTHON) bindings/python/tools/build-wheels.sh dist
+
+test-wheel: wheel ## the wheels in empty environments without a compiler
+	bindings/python/tools/test-wheels.sh dist
+
+test-compat: lib ## other projects' own tests, from PyPI, on our Python package
+	PYTHON=$(CURDIR)/$(PYTHON) bindings/python/tools/build-extension.sh
+	$(PYTHON) bindings/python/tests/compat/run.py
+	$(PYTHON) bindings/python/tests/compat_frameworks/run.py
 
 .PHONY: bench bench-quick hitratio bench-guard
 bench: lib ## measure everything beside the peers: docs/benchmarks.md (20 minutes)
@@ -97,4 +103,4 @@ install: cmake ## install header, library, CMake and pkg-config files to PREFIX
 
 .PHONY: clean
 clean: ## remove everything that was built
-	rm -rf build dist .build .build-* .venv
+	rm -rf build dist .build .build-* .venv .venv-system

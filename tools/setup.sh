@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(binutils cmake g++ libffi-dev make ninja-build pkg-config python3-dev
-          python3-venv strace valgrind zstd)
+          python3-venv redis-server strace valgrind zstd)
 
 say() { echo "setup: $*"; }
 
@@ -48,14 +48,24 @@ if ! command -v swift >/dev/null && [ ! -x /opt/swift/usr/bin/swift ]; then
   exit 1
 fi
 
-if [ ! -x .venv/bin/python ]; then
-  say "making .venv"
-  python3 -m venv .venv
-fi
-if ! cmp -s tools/requirements.txt .venv/requirements.txt; then
-  say "installing Python packages into .venv"
-  .venv/bin/python -m pip install -q --disable-pip-version-check \
-    -r tools/requirements.txt
-  cp tools/requirements.txt .venv/requirements.txt
+# environment DIR PYTHON REQUIREMENTS: a virtual environment with what is asked
+# for, made anew only where that has changed.
+environment() {
+  if [ ! -x "$1/bin/python" ]; then
+    say "making $1"
+    "$2" -m venv "$1"
+  fi
+  if ! cmp -s "$3" "$1/requirements.txt"; then
+    say "installing Python packages into $1"
+    "$1/bin/python" -m pip install -q --disable-pip-version-check -r "$3"
+    cp "$3" "$1/requirements.txt"
+  fi
+}
+
+environment .venv python3 tools/requirements.txt
+# The system's own Python beside ours, if it is new enough: for the binding's
+# own tests, without the frameworks.
+if /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  environment .venv-system /usr/bin/python3 tools/requirements-system.txt
 fi
 say "all is there"

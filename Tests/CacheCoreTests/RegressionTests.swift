@@ -167,4 +167,15 @@ import Testing
       }
     }
   }
+
+  /// A smaller bound forgot what had just been read.
+  @Test func resizingCountsTheLastReads() throws {
+    let cache = try #require(
+      TestCache(Options(flags: Options.manualClock, shardCount: 1, maxEntries: 3)))
+    defer { cache.close() }
+    for key in ["a", "b", "c"] { _ = cache.set(bytes(key), bytes("v")) }
+    _ = cache.get(bytes("a"))
+    #expect(cache.cache.resize(maxEntries: 1, maxBytes: 0) == .ok)
+    #expect(cache.contains(bytes("a")))
+  }
 }

@@ -224,6 +224,7 @@ extension Cache {
       var hasProgress = false
       forEachShard { shard in
         shard.lock.withLock {
+          shard.drainAllReads()
           if region.entryBudget.isExceeded {
             if shard.removeSomeExpired(at: clock.coarse) > 0 {
               hasProgress = true

@@ -266,7 +266,8 @@ package struct Cache {
     var collected: UInt64 = 0
     donors(for: poor, by: { $0.arena.span.chargedPages }) { donor in
       collected += donor.lock.withLock {
-        donor.surrender(pageCount: wanted - collected, at: clock.coarse)
+        donor.drainAllReads()
+        return donor.surrender(pageCount: wanted - collected, at: clock.coarse)
       }
       return collected < wanted
     }
@@ -279,6 +280,7 @@ package struct Cache {
     var isGiven = false
     donors(for: poor, by: { $0.counters.pointee.entries }) { donor in
       isGiven = donor.lock.withLock {
+        donor.drainAllReads()
         if donor.removeSomeExpired(at: clock.coarse) > 0 { return true }
         guard !donor.header.pointee.isNoEvict, let victim = donor.victim() else { return false }
         donor.evict(victim)

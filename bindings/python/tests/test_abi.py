@@ -16,6 +16,7 @@ STRUCTS = {
     "cachecore_options_t": _native.Options,
     "cachecore_value_t": _native.Value,
     "cachecore_entry_info_t": _native.EntryInfo,
+    "cachecore_removal_record_t": _native.RemovalRecord,
     "cachecore_scan_record_t": _native.ScanRecord,
     "cachecore_stats_t": _native.Stats,
     "cachecore_sweeper_options_t": _native.SweeperOptions,
@@ -86,10 +87,13 @@ def test_every_struct_and_field_of_the_header_is_there() -> None:
         assert fields == [field[0] for field in STRUCTS[name]._fields_]
 
 
-def test_scan_record_read_by_struct() -> None:
-    record = _native.ScanRecord(1, 2, 3, -4)
-    assert _native.SCAN_RECORD.size == ctypes.sizeof(record)
-    assert _native.SCAN_RECORD.unpack(bytes(record)) == (1, 2, 3, -4)
+def test_records_read_by_struct() -> None:
+    scanned = _native.ScanRecord(1, 2, 3, -4)
+    assert _native.SCAN_RECORD.size == ctypes.sizeof(scanned)
+    assert _native.SCAN_RECORD.unpack(bytes(scanned)) == (1, 2, 3, -4)
+    removed = _native.RemovalRecord(1, 2, 3, 4)
+    assert _native.REMOVAL_RECORD.size == ctypes.sizeof(removed)
+    assert _native.REMOVAL_RECORD.unpack(bytes(removed)) == (1, 2, 3, 4)
 
 
 def test_constants(truth: dict[str, int]) -> None:

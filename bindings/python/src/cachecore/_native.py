@@ -51,10 +51,16 @@ POLICY_ADAPTIVE = 1
 
 NO_EVICT = 1 << 0
 MANUAL_CLOCK = 1 << 1
+REPORT_REMOVALS = 1 << 2
 
 KEY_SIZE_MAX = 65535
 MAX_BYTES_MIN = 65536
 TTL_NEVER = 2**64 - 1
+
+REMOVED_EXPIRED = 1
+REMOVED_EVICTED = 2
+REMOVED_REPLACED = 3
+REMOVED_DELETED = 4
 
 SWEEPER_STOPPED = 0
 SWEEPER_RUNNING = 1
@@ -142,6 +148,18 @@ class Stats(Sized):
         ("expirations", c_uint64),
         ("refused", c_uint64),
         ("bytes_resident", c_uint64),
+        ("removals_lost", c_uint64),
+    ]
+
+
+class RemovalRecord(Structure):
+    """cachecore_removal_record_t"""
+
+    _fields_ = [
+        ("record_size", c_uint64),
+        ("value_size", c_uint64),
+        ("key_size", c_uint32),
+        ("cause", c_uint32),
     ]
 
 
@@ -173,6 +191,8 @@ class SweeperStatus(Sized):
         ("last_run_age_ms", c_int64),
         ("errors", c_uint64),
         ("backlog", c_uint64),
+        ("last_lag_ms", c_uint64),
+        ("max_lag_ms", c_uint64),
     ]
 
 
@@ -234,6 +254,7 @@ cleanup_expired = _waits("cachecore_cleanup_expired", _status, _cache, c_uint64,
 resize = _waits("cachecore_resize", _status, _cache, c_uint64, c_uint64)
 stats = _waits("cachecore_stats", _status, _cache, POINTER(Stats))
 reset_stats = _waits("cachecore_reset_stats", _status, _cache)
+take_removals = _waits("cachecore_take_removals", _status, _cache, c_void_p, _size, _sizes, _sizes)
 sweeper_options_init = _quick("cachecore_sweeper_options_init", None, POINTER(SweeperOptions))
 sweeper_start = _waits("cachecore_sweeper_start", _status, _cache, POINTER(SweeperOptions))
 sweeper_stop = _waits("cachecore_sweeper_stop", _status, _cache, c_uint32)
@@ -263,5 +284,6 @@ class _Boxes(dict[int, c_size_t]):
 SIZE = _Boxes((size, c_size_t(size)) for size in range(1025))
 DEFAULT_TTL = c_uint64(0)
 
-# A record of cachecore_scan, read much faster than through ScanRecord.
+# The records of cachecore_scan and cachecore_take_removals, read much faster than through ctypes.
 SCAN_RECORD = Struct("@IIQq")
+REMOVAL_RECORD = Struct("@QQII")

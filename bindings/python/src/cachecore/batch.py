@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any, TypeVar
 
 from . import _native
-from .arguments import Key, Value, key_bytes, value_bytes
-from .errors import error_for
+from .arguments import Key, key_bytes
 from .handle import Handle
 
 _CHUNK = 256
@@ -48,15 +47,6 @@ class _Keys:
         self.arguments = (len(keys), pointers, sizes)
 
 
-def _raise_any(function: Callable[..., Any], failures: Failures, count: int) -> None:
-    if failures:
-        key, status = failures[0]
-        name = function.__name__
-        error = error_for(status, f"{name}: {len(failures)} of {count} keys, {key!r} first")
-        error.keys = tuple(key for key, _ in failures)
-        raise error
-
-
 class _Tray:
     """Room for one chunk of values, a slot of equal size for each."""
 
@@ -78,67 +68,57 @@ class _Tray:
 _free: list[_Tray] = []
 
 
-def get_many(handle: Handle, keys: Iterable[K], get: Callable[[K], bytes | None]) -> dict[K, bytes]:
-    """The values found.  ``get`` fetches one that is larger than a slot."""
-    wanted = list(keys)
-    encoded = [key_bytes(key) for key in wanted]
-    found: dict[K, bytes] = {}
-    failures: Failures = []
+def get_many(handle: Handle, keys: Sequence[K]) -> Iterator[tuple[K, int, bytes]]:
+    """Key, status and value of all that are not missing.
+
+    The status is OK, E_TOO_SMALL for a value that is larger than a slot, or an error.
+    """
+    encoded = [key_bytes(key) for key in keys]
     largest = 0
     try:
         tray = _free.pop()
     except IndexError:
         tray = _Tray(_Tray.SMALLEST_SLOT)
-    for chunk in _chunks(len(wanted)):
+    for chunk in _chunks(len(keys)):
         asked = _Keys(encoded[chunk])
         room = (tray.buffers, tray.capacities, tray.sizes, tray.statuses)
         _native.get_many(handle, *asked.arguments, *room)
-        outcomes = zip(wanted[chunk], tray.statuses[:], tray.sizes[:], tray.slots)
+        outcomes = zip(keys[chunk], tray.statuses[:], tray.sizes[:], tray.slots)
         for key, status, size, start in outcomes:
             if status == _native.OK:
-                found[key] = tray.memory[start : start + size]
-            elif status == _native.E_TOO_SMALL:
+                yield key, status, tray.memory[start : start + size]
+            elif status != _native.MISS:
                 largest = max(largest, size)
-                value = get(key)
-                if value is not None:
-                    found[key] = value
-            elif status < 0:
-                failures.append((key, status))
+                yield key, status, b""
     if tray.slot < largest <= _Tray.LARGEST_SLOT:
         tray = _Tray(1 << (largest - 1).bit_length())
     _free.append(tray)
-    _raise_any(_native.get_many, failures, len(wanted))
-    return found
 
 
-def set_many(handle: Handle, entries: Mapping[K, Value], ttl_ms: int) -> None:
-    """Stores all that can be stored, then raises if some could not."""
-    wanted = list(entries)
-    encoded = [key_bytes(key) for key in wanted]
-    values = [value_bytes(entries[key]) for key in wanted]
+def set_many(handle: Handle, keys: Sequence[Key], values: Sequence[bytes], ttl_ms: int) -> Failures:
+    """Stores all that can be stored; what could not."""
+    encoded = [key_bytes(key) for key in keys]
     ttls = _Ttls(*[ttl_ms] * _CHUNK) if ttl_ms else None
     failures: Failures = []
     statuses = _Statuses()
-    for chunk in _chunks(len(wanted)):
+    for chunk in _chunks(len(keys)):
         named, contents = _Keys(encoded[chunk]), values[chunk]
         pointers, sizes = _Pointers(*contents), _Sizes(*map(len, contents))
         _native.set_many(handle, *named.arguments, pointers, sizes, ttls, statuses)
-        failures += [(key, status) for key, status in zip(wanted[chunk], statuses) if status]
-    _raise_any(_native.set_many, failures, len(wanted))
+        failures += [(key, status) for key, status in zip(keys[chunk], statuses) if status]
+    return failures
 
 
-def delete_many(handle: Handle, keys: Iterable[Key]) -> int:
-    """How many live entries were removed."""
-    wanted = list(keys)
-    encoded = [key_bytes(key) for key in wanted]
+def delete_many(handle: Handle, keys: Sequence[Key]) -> tuple[int, Failures]:
+    """How many live entries were removed, and what went wrong."""
+    encoded = [key_bytes(key) for key in keys]
     failures: Failures = []
     total = 0
     removed = ctypes.c_uint64()
     statuses = _Statuses()
-    for chunk in _chunks(len(wanted)):
+    for chunk in _chunks(len(keys)):
         named = _Keys(encoded[chunk])
         _native.delete_many(handle, *named.arguments, statuses, ctypes.byref(removed))
         total += removed.value
-        failures += [(key, status) for key, status in zip(wanted[chunk], statuses) if status < 0]
-    _raise_any(_native.delete_many, failures, len(wanted))
-    return total
+        failures += [(key, status) for key, status in zip(keys[chunk], statuses) if status < 0]
+    return total, failures

@@ -1,45 +1,97 @@
-"""The cache."""
+"""The cache of bytes."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    NoReturn,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
-from . import _native, batch, durations, scratch
+from . import _native, durations, removals, scratch, serializers
 from .arguments import Key, Value, bound, key_bytes, natural, value_bytes
+from .batch import Failures
 from .durations import Duration
-from .errors import CacheCoreError, ClosedError, RangeError, error_for
+from .errors import CacheCoreError, ClosedError, RangeError, StateError, error_for
 from .handle import CLOSED, Handle, open_handle
 from .lease import Lease
+from .removals import Delivery, Listener, Removal
+from .serializers import Named, Serializer
 from .stats import EntryInfo, ScanRecord, Stats
 from .sweeper import Sweeper
 
+if TYPE_CHECKING:
+    from .byte_store import ByteStore
+else:
+    from ._path import ByteStore
+
 T = TypeVar("T")
-K = TypeVar("K", bound=Key)
+V = TypeVar("V")
 
 _POLICIES: Final = {"lru": _native.POLICY_LRU, "adaptive": _native.POLICY_ADAPTIVE}
 _SCAN_BYTES: Final = 128 * 1024  # more than the largest record
 
-# What get and set use, one lookup away.
-_get: Final = _native.get_boxed
-_set: Final = _native.set_boxed
-_SIZE: Final = _native.SIZE
-_DEFAULT_TTL: Final = _native.DEFAULT_TTL
-_rooms: Final = scratch.free
+
+class Options(TypedDict, total=False):
+    """The options of a cache but for its first bound and its serializer; see ``Cache.__init__``."""
+
+    max_bytes: int | None
+    ttl: Duration | None
+    tti: Duration | None
+    policy: Literal["lru", "adaptive"]
+    on_removal: Listener | None
+    no_evict: bool
+    report_removals: bool
+    manual_clock: bool
+    shards: int
+    hash_seed: int
+    max_size: int | None
+    ttl_secs: Duration | None
 
 
-class Cache:
-    """A bounded cache of byte strings: ``Cache(max_entries=10_000, ttl=300)``.
+class _Items(ItemsView[Key, V]):
+    """What is still there when the iteration comes to it."""
 
-    Keys are bytes, or str for its UTF-8; values are bytes-like going in and bytes coming out.
-    Durations are seconds (int or float) or a timedelta, rounded up to the millisecond.  None is
-    the cache's default and NEVER (math.inf) no end; zero and less are a ValueError.
+    _mapping: Cache[V]
+
+    def __iter__(self) -> Iterator[tuple[Key, V]]:
+        for key in self._mapping:
+            value = self._mapping.get(key, scratch.ABSENT)
+            if value is not scratch.ABSENT:
+                yield key, value
+
+
+class _Values(ValuesView[V]):
+    _mapping: Cache[V]
+
+    def __iter__(self) -> Iterator[V]:
+        return (value for _, value in self._mapping.items())
+
+
+class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """A bounded cache: ``Cache(max_entries=10_000, ttl=300)``.
+
+    Keys are bytes, or str for its UTF-8.  Values are bytes-like going in and bytes coming out, or
+    what the serializer makes of those.  Durations are seconds (int or float) or a timedelta,
+    rounded up to the millisecond.  None is the cache's default and NEVER (math.inf) no end; zero
+    and less are a ValueError.
 
     Any method may be called from any thread.  A forked child has a private copy of the cache and
     a stopped sweeper.  A cache cannot be pickled.
+
+    It is a MutableMapping: iterating goes over a copy of the keys, as bytes, and no change meanwhile
+    is an error.  Unlike a dict, two caches are equal only if they are the same.
 
     Besides what is said with each method: a key or a value of the wrong type is a TypeError, a key
     that is empty or longer than 65535 bytes an ArgumentError, and any call after ``close`` a
@@ -51,8 +103,40 @@ class Cache:
     replaced), and FullError when a no-evict cache is at its bound (nothing has changed).
     """
 
-    __slots__ = ("__weakref__", "_handle")
+    __slots__ = ("__weakref__", "_delivery")
 
+    @overload
+    def __init__(
+        self: Cache[bytes],
+        max_entries: int | None = None,
+        *,
+        serializer: None = None,
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cache[str],
+        max_entries: int | None = None,
+        *,
+        serializer: Literal["str"],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cache[Any],
+        max_entries: int | None = None,
+        *,
+        serializer: Literal["json", "pickle"],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cache[T],
+        max_entries: int | None = None,
+        *,
+        serializer: Serializer[T],
+        **options: Unpack[Options],
+    ) -> None: ...
     def __init__(
         self,
         max_entries: int | None = None,
@@ -60,8 +144,11 @@ class Cache:
         max_bytes: int | None = None,
         ttl: Duration | None = None,
         tti: Duration | None = None,
+        serializer: Named | Serializer[Any] | None = None,
         policy: Literal["lru", "adaptive"] = "lru",
+        on_removal: Listener | None = None,
         no_evict: bool = False,
+        report_removals: bool = False,
         manual_clock: bool = False,
         shards: int = 0,
         hash_seed: int = 0,
@@ -74,14 +161,22 @@ class Cache:
         max_bytes: most memory in use, bookkeeping included; at least 65536.
         ttl: lifetime of entries stored without one; None or NEVER: they do not expire.
         tti: an entry not used for so long expires, whatever its lifetime.
+        serializer: None: values are bytes; "json", "str", "pickle", or an object with ``dumps``
+            and ``loads``.
         policy: forget what was used longest ago ("lru"), or weigh how often, too ("adaptive").
+        on_removal: called as on_removal(key, value, cause) for all that leaves, by the thread
+            that writes next, after its write; see ``deliver_removals``.
         no_evict: never forget a live entry to make room: FullError instead.
+        report_removals: keep what leaves for ``take_removals``, where nobody listens.
         manual_clock: time stands still until ``advance_clock``, for tests.
         shards: 1 to 256; 0: chosen; 1: one exact global order of use.
         hash_seed: 0: random, which keeps crafted keys harmless.
         max_size, ttl_secs: other names for max_entries and ttl.
         """
-        self._handle = CLOSED  # until it is open, for __repr__ and close
+        self._exchange(CLOSED, ctypes.addressof(CLOSED))  # until it is open, for __repr__ and close
+        self._dumps, self._loads = serializers.functions(serializer)
+        self._delivery = None if on_removal is None else Delivery[bytes, Any](on_removal)
+        self._listening = on_removal is not None
         if max_size is not None:
             if max_entries is not None:
                 raise TypeError("max_size is another name for max_entries: give one of them")
@@ -95,7 +190,8 @@ class Cache:
         options = _native.Options(
             policy=_POLICIES[policy],
             flags=(_native.NO_EVICT if no_evict else 0)
-            | (_native.MANUAL_CLOCK if manual_clock else 0),
+            | (_native.MANUAL_CLOCK if manual_clock else 0)
+            | (_native.REPORT_REMOVALS if report_removals or self._listening else 0),
             shard_count=natural(shards, "shards", bits=32),
             max_entries=bound(max_entries, "max_entries"),
             max_bytes=bound(max_bytes, "max_bytes"),
@@ -104,7 +200,8 @@ class Cache:
             default_tti_ms=durations.default_ms(tti, "tti"),
             hash_seed=natural(hash_seed, "hash_seed"),
         )
-        self._handle = open_handle(options)
+        handle = open_handle(options)
+        self._exchange(handle, ctypes.addressof(handle))
 
     # -- Closing ---------------------------------------------------------------------------------
 
@@ -112,10 +209,11 @@ class Cache:
         """Stops the sweeper and gives the memory back; further calls do nothing.
 
         Calls that other threads are in the middle of are finished first: the last of them takes the
-        memory with it.  Values that are acquired stay readable until they are released.
+        memory with it.  Values that are acquired stay readable until they are released.  What
+        the cache held is not reported as removed.
         """
-        handle, self._handle = self._handle, CLOSED
-        if handle is not CLOSED:
+        handle = self._exchange(CLOSED, ctypes.addressof(CLOSED))
+        if handle is not None and handle is not CLOSED:
             _native.sweeper_stop(handle, 0)  # ends triggers that wait; else "not running"
 
     @property
@@ -134,6 +232,12 @@ class Cache:
     ) -> None:
         self.close()
 
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a cache belongs to its process and cannot be copied or pickled")
 
@@ -145,55 +249,6 @@ class Cache:
 
     # -- Reading ---------------------------------------------------------------------------------
 
-    @overload
-    def get(self, key: Key) -> bytes | None: ...
-    @overload
-    def get(self, key: Key, default: T) -> bytes | T: ...
-    def get(self, key: Key, default: Any = None) -> Any:
-        """The value, or ``default``.  Counts as a use, and as a hit or a miss."""
-        if type(key) is not bytes:
-            key = key_bytes(key)
-        try:
-            room = _rooms.pop()
-        except IndexError:
-            room = scratch.make()
-        buffer, capacity, size, size_out = room
-        status = _get(self._handle, key, _SIZE[len(key)], buffer, capacity, size_out)
-        if status == 0:
-            value = buffer[: size.value]
-            _rooms.append(room)
-            return value
-        if status == _native.E_TOO_SMALL:
-            return self._get_larger(key, room, default)
-        _rooms.append(room)
-        if status == _native.MISS:
-            return default
-        raise self._failure("cachecore_get", status, key)
-
-    def _get_larger(self, key: bytes, room: scratch.Scratch, default: Any) -> Any:
-        """Goes on with ``get`` for a value that did not fit, and may even have grown since."""
-        status = _native.E_TOO_SMALL
-        while status == _native.E_TOO_SMALL:
-            room = scratch.exchange(room)
-            buffer, capacity, size, size_out = room
-            status = _get(self._handle, key, _SIZE[len(key)], buffer, capacity, size_out)
-        value = buffer[: size.value]
-        scratch.give_back(room)
-        if status < 0:
-            raise self._failure("cachecore_get", status, key)
-        return value if status == _native.OK else default
-
-    def __getitem__(self, key: Key) -> bytes:
-        """As ``get``, but a KeyError for a miss."""
-        value = self.get(key)
-        if value is None:
-            raise KeyError(key)
-        return value
-
-    def get_many(self, keys: Iterable[K]) -> dict[K, bytes]:
-        """The values of those keys that are there, under the keys as given; one native call."""
-        return batch.get_many(self._open(), keys, self.get)
-
     def acquire(self, key: Key) -> Lease:
         """Lends the value without copying it; KeyError for a miss.  Counts as ``get`` does.
 
@@ -204,22 +259,6 @@ class Cache:
             raise KeyError(key)
         return Lease(value)
 
-    def contains(self, key: Key) -> bool:
-        """Whether there is a live entry.  Counts as nothing, also as ``key in cache``."""
-        return self._on(_native.contains, key) == _native.OK
-
-    __contains__ = contains
-
-    def ttl(self, key: Key) -> float | None:
-        """Seconds left to live, NEVER if it does not expire, None if it is not there.
-
-        Time to idle is included, whichever ends first.  Counts as nothing.
-        """
-        left = ctypes.c_int64()
-        if self._on(_native.ttl, key, ctypes.byref(left)) == _native.MISS:
-            return None
-        return durations.seconds_left(left.value)
-
     def inspect(self, key: Key) -> EntryInfo | None:
         """All about one entry, or None.  Counts as nothing."""
         info = _native.EntryInfo()
@@ -229,21 +268,7 @@ class Cache:
 
     # -- Writing ---------------------------------------------------------------------------------
 
-    def set(self, key: Key, value: Value, ttl: Duration | None = None) -> None:
-        """Stores the value, or replaces the one that is there."""
-        if type(key) is not bytes:
-            key = key_bytes(key)
-        if type(value) is not bytes:
-            value = value_bytes(value)
-        ttl_ms = _DEFAULT_TTL if ttl is None else ctypes.c_uint64(durations.ttl_ms(ttl))
-        status = _set(self._handle, key, _SIZE[len(key)], value, _SIZE[len(value)], ttl_ms)
-        if status != 0:
-            raise self._failure("cachecore_set", status, key)
-
-    def __setitem__(self, key: Key, value: Value) -> None:
-        self.set(key, value)
-
-    def set_until(self, key: Key, value: Value, when: datetime | float) -> None:
+    def set_until(self, key: Key, value: V | Value, when: datetime | float) -> None:
         """As ``set``, until a point of the wall clock: a datetime, or seconds since 1970.
 
         If that has passed, nothing is stored and the older value is dropped.  A datetime without
@@ -251,16 +276,12 @@ class Cache:
         """
         self._store(_native.set_until, key, value, durations.deadline_ms(when))
 
-    def add(self, key: Key, value: Value, ttl: Duration | None = None) -> bool:
-        """As ``set``, but only if there is no live entry; whether it was stored."""
-        return self._store(_native.add, key, value, durations.ttl_ms(ttl)) == _native.OK
-
-    def replace(self, key: Key, value: Value, ttl: Duration | None = None) -> bool:
+    def replace(self, key: Key, value: V | Value, ttl: Duration | None = None) -> bool:
         """As ``set``, but only if there is a live entry; whether it was stored."""
         return self._store(_native.replace, key, value, durations.ttl_ms(ttl)) == _native.OK
 
     def compare_and_set(
-        self, key: Key, value: Value, version: int, ttl: Duration | None = None
+        self, key: Key, value: V | Value, version: int, ttl: Duration | None = None
     ) -> bool:
         """As ``set``, but only if the live entry still has the version ``inspect`` reported.
 
@@ -271,53 +292,43 @@ class Cache:
         status = self._store(_native.compare_and_set, key, value, expected, ttl_ms)
         return status == _native.OK
 
-    def set_many(self, entries: Mapping[K, Value], ttl: Duration | None = None) -> None:
-        """Stores all of a mapping, in order, in one native call.
+    @overload
+    def pop(self, key: Key, /) -> V: ...
+    @overload
+    def pop(self, key: Key, /, default: V | T) -> V | T: ...
+    def pop(self, key: Key, /, default: Any = scratch.ABSENT) -> Any:
+        """Removes the entry and returns its value; else ``default``, or KeyError.
 
-        Every element is attempted.  If some were not stored, raises the error of the first; its
-        ``keys`` are those concerned.
+        Of several threads at once only one is given it.  What another stores in the middle of it
+        is removed, too.
         """
-        batch.set_many(self._open(), entries, durations.ttl_ms(ttl))
-
-    def touch(self, key: Key, ttl: Duration | None = None) -> bool:
-        """Gives a live entry a new lifetime from now, and counts as a use; whether it is there."""
-        return self._on(_native.touch, key, durations.ttl_ms(ttl)) == _native.OK
-
-    def increment(
-        self,
-        key: Key,
-        delta: int = 1,
-        *,
-        initial: int | None = None,
-        ttl: Duration | None = None,
-    ) -> int:
-        """Adds to a value that is a decimal number in text, atomically; returns the sum.
-
-        An absent entry is stored as ``initial`` (None: as ``delta``, as if it had been 0) with the
-        lifetime ``ttl``; an entry that is there keeps its deadline.  NotANumberError if the value
-        is no number, RangeError if the sum does not fit 64 bits: neither changes anything.
-        """
-        initial = delta if initial is None else initial
-        for number in (delta, initial):
-            if not -(2**63) <= number < 2**63:
-                raise RangeError(f"{number} does not fit 64 bits")
-        total = ctypes.c_int64()
-        ttl_ms = durations.ttl_ms(ttl)
-        self._on(_native.increment, key, delta, initial, ttl_ms, ctypes.byref(total))
-        return total.value
-
-    def delete(self, key: Key) -> bool:
-        """Removes the entry; whether it was live."""
-        return self._on(_native.delete, key) == _native.OK
-
-    def __delitem__(self, key: Key) -> None:
-        """As ``delete``, but a KeyError if there was none."""
-        if not self.delete(key):
+        value = self.get(key, scratch.ABSENT)
+        if value is not scratch.ABSENT and self.delete(key):
+            return value
+        if default is scratch.ABSENT:
             raise KeyError(key)
+        return default
 
-    def delete_many(self, keys: Iterable[Key]) -> int:
-        """Removes entries in one native call; how many of them were live."""
-        return batch.delete_many(self._open(), keys)
+    def popitem(self) -> tuple[bytes, V]:
+        """Removes some entry; KeyError if there is none."""
+        for key in self.scan():
+            value = self.pop(key, scratch.ABSENT)
+            if value is not scratch.ABSENT:
+                return key, value
+        raise KeyError("popitem(): the cache is empty") from None
+
+    def setdefault(self, key: Key, default: V = None) -> V:  # type: ignore[assignment]
+        """The value, which is ``default`` from now on if there was none."""
+        value = self.get(key, scratch.ABSENT)
+        while value is scratch.ABSENT:
+            if self.add(key, default):
+                return default
+            value = self.get(key, scratch.ABSENT)
+        return value
+
+    def update(self, entries: Any = (), /, **more: V) -> None:
+        """As of a dict; one native call."""
+        self.set_many(dict(entries, **more))
 
     # -- The cache as a whole --------------------------------------------------------------------
 
@@ -357,11 +368,16 @@ class Cache:
         return (key for key, _, _ in self.scan_records(prefix))
 
     def __iter__(self) -> Iterator[bytes]:
-        return self.scan()
-
-    def keys(self) -> list[bytes]:
         """All keys, each once: a copy of what a scan saw."""
-        return list(dict.fromkeys(self.scan()))
+        return iter(dict.fromkeys(self.scan()))
+
+    def items(self) -> ItemsView[Key, V]:
+        """Keys and values; each value read counts as a use."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[V]:
+        """The values; each one read counts as a use."""
+        return _Values(self)
 
     def delete_prefix(self, prefix: Key) -> int:
         """Deletes every live entry whose key begins with the prefix, which must not be empty.
@@ -370,11 +386,15 @@ class Cache:
         """
         removed = ctypes.c_uint64()
         self._on(_native.delete_prefix, prefix, ctypes.byref(removed))
+        if self._listening:
+            self._deliver()
         return removed.value
 
     def clear(self) -> None:
         """Removes every entry and returns the memory to the system."""
         self._run(_native.clear)
+        if self._listening:
+            self._deliver()
 
     def count(self) -> int:
         """The number of live entries; one that has expired is not counted."""
@@ -391,7 +411,13 @@ class Cache:
         most = natural(max_entries, "max_entries")
         removed = ctypes.c_uint64()
         self._run(_native.cleanup_expired, most, ctypes.byref(removed))
+        if self._listening:
+            self._deliver()
         return removed.value
+
+    def expire(self, limit: int | None = None) -> int:
+        """As ``cleanup_expired``, None standing for all that are due."""
+        return self.cleanup_expired(bound(limit, "limit"))
 
     def resize(self, max_entries: int | None = None, *, max_bytes: int | None = None) -> None:
         """Sets both bounds anew, None taking one away, and evicts until they hold.
@@ -400,7 +426,11 @@ class Cache:
         are in the way: the bounds are set, and hold once those are released.
         """
         entries, size = bound(max_entries, "max_entries"), bound(max_bytes, "max_bytes")
-        self._run(_native.resize, entries, size)
+        try:
+            self._run(_native.resize, entries, size)
+        finally:
+            if self._listening:
+                self._deliver()
 
     def stats(self) -> Stats:
         """Readings of this moment, and the counters."""
@@ -420,6 +450,46 @@ class Cache:
     def advance_clock(self, seconds: Duration) -> None:
         """Moves the clock of a cache opened with ``manual_clock``; StateError with any other."""
         self._run(_native.advance_clock, durations.step_ms(seconds))
+
+    # -- Removals --------------------------------------------------------------------------------
+
+    def take_removals(self) -> list[Removal]:
+        """All that has left since the last time, for a cache with ``report_removals``.
+
+        In the order in which it left its shard, and each removal once.  An entry is reported when
+        it is removed, not when its time is up: a sweeper, or ``expire``, makes the two one.
+        Removals that wait hold their memory: in a cache bounded by bytes, the oldest are dropped when
+        that is needed, and counted as ``stats().removals_lost``.  StateError without
+        ``report_removals``.
+        """
+        self._open()
+        taken: list[Removal] = []
+        while more := self._take():
+            taken += more
+        return taken
+
+    def deliver_removals(self) -> None:
+        """Tells the listener of what has left and was not yet reported: by the sweeper, say.
+
+        Every write does so when it is done.  StateError without a listener.
+        """
+        self._open()
+        if self._delivery is None:
+            raise StateError("the cache has no on_removal")
+        self._deliver()
+
+    def _take(self) -> list[Removal]:
+        handle, loads = self._handle, self._loads
+        if handle is CLOSED:  # a listener may have done that
+            return []
+        return [
+            Removal(key, value if loads is None else loads(value), cause)
+            for key, value, cause in removals.take(handle)
+        ]
+
+    def _deliver(self) -> None:
+        if self._delivery is not None:
+            self._delivery.deliver(self._take)
 
     # -- Calling the library ---------------------------------------------------------------------
 
@@ -444,15 +514,30 @@ class Cache:
             raise self._failure(function.__name__, status, encoded)
         return status
 
-    def _store(self, function: Callable[..., int], key: Key, value: Value, *arguments: Any) -> int:
+    def _store(self, function: Callable[..., int], key: Key, value: Any, *arguments: Any) -> int:
         """Calls a function of one key and a value."""
-        content = value_bytes(value)
-        return self._on(function, key, content, len(content), *arguments)
+        content = value_bytes(value if self._dumps is None else self._dumps(value))
+        status = self._on(function, key, content, len(content), *arguments)
+        if self._listening:
+            self._deliver()
+        return status
 
-    def _failure(self, name: str, status: int, key: bytes = b"?") -> CacheCoreError:
+    def _failure(self, name: str, status: int, key: Key = b"?") -> CacheCoreError:
         """The exception for what a function reported."""
-        if self._handle is CLOSED:
+        if not self._handle.value:
             return ClosedError("the cache is closed")
+        key = key_bytes(key)
         if status == _native.E_ARGUMENT and not 0 < len(key) <= _native.KEY_SIZE_MAX:
             name = f"{name}: a key has 1 to {_native.KEY_SIZE_MAX} bytes, this one {len(key)}"
         return error_for(status, name)
+
+    def _out_of_range(self, number: int) -> RangeError:
+        return RangeError(f"{number} does not fit 64 bits")
+
+    def _raise_failures(self, name: str, failures: Failures, count: int) -> None:
+        """Raises for a batch of which some failed."""
+        if failures:
+            key, status = failures[0]
+            error = error_for(status, f"{name}: {len(failures)} of {count} keys, {key!r} first")
+            error.keys = tuple(key for key, _ in failures)
+            raise error

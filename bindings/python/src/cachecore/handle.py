@@ -32,10 +32,18 @@ CLOSED = Handle(None)
 
 
 def open_handle(options: _native.Options) -> Handle:
-    handle = Handle()
-    status = _native.open(ctypes.byref(options), ctypes.byref(handle))
+    cell = ctypes.c_void_p()  # which the handle shows, and which outlives it
+    status = _native.open(ctypes.byref(options), ctypes.byref(cell))
     if status != _native.OK:
         raise error_for(status, "cachecore_open")
-    address = ctypes.c_void_p(handle.value)
-    weakref.finalize(handle, _native.close, address).atexit = False
+    handle = Handle.from_buffer(cell)
+    weakref.finalize(handle, _close, cell).atexit = False
     return handle
+
+
+def _close(cell: ctypes.c_void_p) -> None:
+    # The garbage collector may end a handle before it runs the finalizers of its owners: they see
+    # a NULL then, as after closing.
+    cache = ctypes.c_void_p(cell.value)
+    cell.value = None
+    _native.close(cache)

@@ -19,6 +19,9 @@ Scratch: TypeAlias = tuple["ctypes.Array[ctypes.c_char]", ctypes.c_size_t, ctype
 #: Buffers not in use.
 free: list[Scratch] = []
 
+#: Stands for no value where None is one.
+ABSENT: Any = object()
+
 _SMALLEST = 4096
 _LARGEST_KEPT = 256 * 1024
 

@@ -28,6 +28,7 @@ class Stats:
     expirations: int  #: entries removed because they had expired
     refused: int  #: writes that stored nothing: too large, full, no memory
     bytes_resident: int  #: memory held from the system, free space kept for new entries included
+    removals_lost: int  #: removals dropped, for want of memory, before they were taken
 
     @property
     def hit_rate(self) -> float:
@@ -90,6 +91,8 @@ class SweeperStatus:
     last_run_age: float | None  #: since the last sweep ended; None: none yet
     errors: int  #: failures survived: memory not returned, ...
     backlog: int  #: entries expired and not yet removed
+    last_lag: float  #: longest that an entry outlived its deadline before the last sweep took it
+    max_lag: float  #: the same over all sweeps
 
     @classmethod
     def of(cls, native: _native.SweeperStatus) -> SweeperStatus:
@@ -106,4 +109,6 @@ class SweeperStatus:
             last_run_age=None if age_ms < 0 else age_ms / 1000,
             errors=native.errors,
             backlog=native.backlog,
+            last_lag=native.last_lag_ms / 1000,
+            max_lag=native.max_lag_ms / 1000,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import _native
 from .durations import Duration, interval_ms, slice_us, timeout_ms
@@ -26,7 +26,7 @@ class Sweeper:
 
     __slots__ = ("_cache",)
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache[Any]) -> None:
         self._cache = cache
 
     def start(

@@ -1,0 +1,404 @@
+/* ByteStore: a cache of bytes, one key at a time. */
+#include "fast.h"
+
+/* Most values are smaller, and are read in one call through the stack. */
+#define SMALL 2048
+
+/* ---- Reading ------------------------------------------------------------- */
+
+PyObject *byte_store_load(ByteStore *self, PyObject *content) {
+  PyObject *value;
+
+  if (content == NULL || self->loads == NULL || self->loads == Py_None)
+    return content;
+  value = PyObject_CallFunctionObjArgs(self->loads, content, NULL);
+  Py_DECREF(content);
+  return value;
+}
+
+/* Goes on with a value that is larger, and may have changed meanwhile. */
+static cachecore_status_t find_larger(ByteStore *self, const Bytes *key,
+                                      size_t size, PyObject **content_out) {
+  cachecore_status_t status = CACHECORE_E_TOO_SMALL;
+  PyObject *content = NULL;
+
+  while (status == CACHECORE_E_TOO_SMALL) {
+    size_t capacity = size;
+    Py_XDECREF(content);
+    content = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)capacity);
+    if (content == NULL) break;
+    status = library.get(*self->handle.cache, key->data, key->size,
+                         PyBytes_AsString(content), capacity, &size);
+  }
+  if (status != CACHECORE_OK) {
+    Py_CLEAR(content);
+  } else if (size != (size_t)PyBytes_Size(content)) {
+    PyObject *exact =
+        PyBytes_FromStringAndSize(PyBytes_AsString(content), (Py_ssize_t)size);
+    Py_DECREF(content);
+    content = exact;
+  }
+  *content_out = content;
+  return status;
+}
+
+PyObject *byte_store_find(ByteStore *self, PyObject *key) {
+  char small[SMALL];
+  PyObject *content = NULL;
+  cachecore_status_t status;
+  size_t size;
+  Bytes name;
+
+  if (key_bytes(key, &name) < 0) return NULL;
+  status = library.get(*self->handle.cache, name.data, name.size, small,
+                       sizeof small, &size);
+  if (status == CACHECORE_OK)
+    content = PyBytes_FromStringAndSize(small, (Py_ssize_t)size);
+  else if (status == CACHECORE_E_TOO_SMALL)
+    status = find_larger(self, &name, size, &content);
+  if (status < 0 && !PyErr_Occurred())
+    return raise_failure((PyObject *)self, "cachecore_get", status, key);
+  return byte_store_load(self, content);
+}
+
+static PyObject *get(ByteStore *self, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "default", NULL};
+  PyObject *values[2] = {NULL, Py_None}, *found;
+
+  if (keywords == NULL && count == 1)
+    values[0] = arguments[0];
+  else if (sort_arguments("get", names, 1, arguments, count, keywords, values) <
+           0)
+    return NULL;
+  found = byte_store_find(self, values[0]);
+  if (found == NULL && !PyErr_Occurred()) return Py_NewRef(values[1]);
+  return found;
+}
+
+static PyObject *subscript(ByteStore *self, PyObject *key) {
+  PyObject *found = byte_store_find(self, key);
+
+  if (found == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key);
+  return found;
+}
+
+static int in(ByteStore *self, PyObject *key) {
+  cachecore_status_t status;
+  Bytes name;
+
+  if (key_bytes(key, &name) < 0) return -1;
+  status = library.contains(*self->handle.cache, name.data, name.size);
+  if (status >= 0) return status == CACHECORE_OK;
+  raise_failure((PyObject *)self, "cachecore_contains", status, key);
+  return -1;
+}
+
+static PyObject *contains(ByteStore *self, PyObject *key) {
+  int found = in(self, key);
+  return found < 0 ? NULL : PyBool_FromLong(found);
+}
+
+static PyObject *ttl(ByteStore *self, PyObject *key) {
+  cachecore_status_t status;
+  int64_t left_ms;
+  Bytes name;
+
+  if (key_bytes(key, &name) < 0) return NULL;
+  status = library.ttl(*self->handle.cache, name.data, name.size, &left_ms);
+  if (status < 0)
+    return raise_failure((PyObject *)self, "cachecore_ttl", status, key);
+  if (status == CACHECORE_MISS) Py_RETURN_NONE;
+  return PyFloat_FromDouble(left_ms < 0 ? Py_HUGE_VAL : (double)left_ms / 1000);
+}
+
+/* ---- Writing ------------------------------------------------------------- */
+
+typedef __typeof__(cachecore_set) Storing;
+
+/* Stores by `set` or `add`; a status that is not negative, or -1. */
+static int store(ByteStore *self, Storing *storing, const char *function,
+                 PyObject *key, PyObject *value, PyObject *ttl) {
+  PyObject *content = value_bytes(value, self->dumps);
+  cachecore_status_t status;
+  char *data;
+  Py_ssize_t size;
+  uint64_t ttl_ms;
+  Bytes name;
+
+  if (content == NULL) return -1;
+  if (PyBytes_AsStringAndSize(content, &data, &size) < 0 ||
+      lifetime_ms(ttl, &ttl_ms) < 0 || key_bytes(key, &name) < 0) {
+    Py_DECREF(content);
+    return -1;
+  }
+  status = storing(*self->handle.cache, name.data, name.size, data,
+                   (size_t)size, ttl_ms);
+  Py_DECREF(content);
+  if (status < 0 || status == CACHECORE_REFUSED) {
+    raise_failure((PyObject *)self, function, status, key);
+    return -1;
+  }
+  if (deliver((PyObject *)self, self->listening) < 0) return -1;
+  return status;
+}
+
+static PyObject *set(ByteStore *self, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "value", "ttl", NULL};
+  PyObject *values[3] = {NULL, NULL, Py_None};
+
+  if (sort_arguments("set", names, 2, arguments, count, keywords, values) < 0 ||
+      store(self, library.set, "cachecore_set", values[0], values[1],
+            values[2]) < 0)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *add(ByteStore *self, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "value", "ttl", NULL};
+  PyObject *values[3] = {NULL, NULL, Py_None};
+  int status;
+
+  if (sort_arguments("add", names, 2, arguments, count, keywords, values) < 0)
+    return NULL;
+  status = store(self, library.add, "cachecore_add", values[0], values[1],
+                 values[2]);
+  return status < 0 ? NULL : PyBool_FromLong(status == CACHECORE_OK);
+}
+
+/* Whether the entry was live; -1 with an exception. */
+static int remove_entry(ByteStore *self, PyObject *key) {
+  cachecore_status_t status;
+  Bytes name;
+
+  if (key_bytes(key, &name) < 0) return -1;
+  status = library.delete(*self->handle.cache, name.data, name.size);
+  if (status < 0) {
+    raise_failure((PyObject *)self, "cachecore_delete", status, key);
+    return -1;
+  }
+  if (deliver((PyObject *)self, self->listening) < 0) return -1;
+  return status == CACHECORE_OK;
+}
+
+static PyObject *delete(ByteStore *self, PyObject *key) {
+  int removed = remove_entry(self, key);
+  return removed < 0 ? NULL : PyBool_FromLong(removed);
+}
+
+static int assign(ByteStore *self, PyObject *key, PyObject *value) {
+  int removed;
+
+  if (value != NULL)
+    return store(self, library.set, "cachecore_set", key, value, Py_None) < 0
+               ? -1
+               : 0;
+  removed = remove_entry(self, key);
+  if (removed == 0) PyErr_SetObject(PyExc_KeyError, key);
+  return removed > 0 ? 0 : -1;
+}
+
+static PyObject *touch(ByteStore *self, PyObject *const *arguments,
+                       Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "ttl", NULL};
+  PyObject *values[2] = {NULL, Py_None};
+  cachecore_status_t status;
+  uint64_t ttl_ms;
+  Bytes name;
+
+  if (sort_arguments("touch", names, 1, arguments, count, keywords, values) <
+          0 ||
+      lifetime_ms(values[1], &ttl_ms) < 0 || key_bytes(values[0], &name) < 0)
+    return NULL;
+  status = library.touch(*self->handle.cache, name.data, name.size, ttl_ms);
+  if (status < 0)
+    return raise_failure((PyObject *)self, "cachecore_touch", status,
+                         values[0]);
+  return PyBool_FromLong(status == CACHECORE_OK);
+}
+
+/* A number of 64 bits; RangeError for a larger one. */
+static int number(ByteStore *self, PyObject *object, int64_t *number_out) {
+  PyObject *error;
+
+  *number_out = PyLong_AsLongLong(object);
+  if (*number_out != -1 || !PyErr_Occurred()) return 0;
+  if (!PyErr_ExceptionMatches(PyExc_OverflowError)) return -1;
+  PyErr_Clear();
+  error = PyObject_CallMethod((PyObject *)self, "_out_of_range", "O", object);
+  if (error == NULL) return -1;
+  PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+  Py_DECREF(error);
+  return -1;
+}
+
+static PyObject *increment(ByteStore *self, PyObject *const *arguments,
+                           Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "delta", "initial", "ttl", NULL};
+  PyObject *values[4] = {NULL, NULL, Py_None, Py_None};
+  int64_t delta = 1, initial, total;
+  cachecore_status_t status;
+  uint64_t ttl_ms;
+  Bytes name;
+
+  if (count > 2) {
+    PyErr_SetString(PyExc_TypeError,
+                    "increment() takes initial and ttl by name");
+    return NULL;
+  }
+  if (sort_arguments("increment", names, 1, arguments, count, keywords,
+                     values) < 0 ||
+      (values[1] != NULL && number(self, values[1], &delta) < 0))
+    return NULL;
+  initial = delta;
+  if ((values[2] != Py_None && number(self, values[2], &initial) < 0) ||
+      lifetime_ms(values[3], &ttl_ms) < 0 || key_bytes(values[0], &name) < 0)
+    return NULL;
+  status = library.increment(*self->handle.cache, name.data, name.size, delta,
+                             initial, ttl_ms, &total);
+  if (status < 0 || status == CACHECORE_REFUSED)
+    return raise_failure((PyObject *)self, "cachecore_increment", status,
+                         values[0]);
+  if (deliver((PyObject *)self, self->listening) < 0) return NULL;
+  return PyLong_FromLongLong(total);
+}
+
+/* ---- The type ------------------------------------------------------------ */
+
+static PyObject *exchange(ByteStore *self, PyObject *const *arguments,
+                          Py_ssize_t count) {
+  return exchange_handle(&self->handle, arguments, count);
+}
+
+static PyObject *make(PyTypeObject *type, PyObject *arguments,
+                      PyObject *keywords) {
+  allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+  ByteStore *self = (ByteStore *)allocate(type, 0);
+
+  (void)arguments;
+  (void)keywords;
+  if (self != NULL) self->handle = no_handle;
+  return (PyObject *)self;
+}
+
+static int traverse(ByteStore *self, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE((PyObject *)self));
+  Py_VISIT(self->handle.owner);
+  Py_VISIT(self->dumps);
+  Py_VISIT(self->loads);
+  return 0;
+}
+
+static int clear(ByteStore *self) {
+  self->handle.cache = no_handle.cache;
+  Py_CLEAR(self->handle.owner);
+  Py_CLEAR(self->dumps);
+  Py_CLEAR(self->loads);
+  return 0;
+}
+
+static void dealloc(ByteStore *self) {
+  PyTypeObject *type = Py_TYPE((PyObject *)self);
+
+  PyObject_GC_UnTrack(self);
+  clear(self);
+  ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+  Py_DECREF(type);
+}
+
+#define FAST (METH_FASTCALL | METH_KEYWORDS)
+
+#define TTL_TEXT                                                               \
+  "ttl($self, key, /)\n--\n\n"                                                 \
+  "Seconds left to live, NEVER if it does not expire, None if it is not\n"     \
+  "there.  Time to idle is included, whichever ends first.  Counts as "        \
+  "nothing."
+
+#define INCREMENT_TEXT                                                         \
+  "increment($self, /, key, delta=1, *, initial=None, ttl=None)\n--\n\n"       \
+  "Adds to a value that is a decimal number in text, atomically; returns\n"    \
+  "the sum.\n\n"                                                               \
+  "An absent entry is stored as `initial` (None: as `delta`, as if it had\n"   \
+  "been 0) with the lifetime `ttl`; an entry that is there keeps its\n"        \
+  "deadline.  NotANumberError if the value is no number, RangeError if the\n"  \
+  "sum does not fit 64 bits: neither changes anything."
+
+static PyMethodDef methods[] = {
+    {"get", (PyCFunction)(void (*)(void))get, FAST,
+     "get($self, /, key, default=None)\n--\n\n"
+     "The value, or `default`.  Counts as a use, and as a hit or a miss."},
+    {"contains", (PyCFunction)contains, METH_O,
+     "contains($self, key, /)\n--\n\n"
+     "Whether there is a live entry.  Counts as nothing, as `key in cache`."},
+    {"set", (PyCFunction)(void (*)(void))set, FAST,
+     "set($self, /, key, value, ttl=None)\n--\n\n"
+     "Stores the value, or replaces the one that is there."},
+    {"add", (PyCFunction)(void (*)(void))add, FAST,
+     "add($self, /, key, value, ttl=None)\n--\n\n"
+     "As `set`, but only if there is no live entry; whether it was stored."},
+    {"touch", (PyCFunction)(void (*)(void))touch, FAST,
+     "touch($self, /, key, ttl=None)\n--\n\n"
+     "Gives a live entry a new lifetime from now, and counts as a use; "
+     "whether\n"
+     "it is there."},
+    {"ttl", (PyCFunction)ttl, METH_O, TTL_TEXT},
+    {"ttl_of", (PyCFunction)ttl, METH_O, TTL_TEXT},
+    {"increment", (PyCFunction)(void (*)(void))increment, FAST, INCREMENT_TEXT},
+    {"incr", (PyCFunction)(void (*)(void))increment, FAST, INCREMENT_TEXT},
+    {"delete", (PyCFunction)delete, METH_O,
+     "delete($self, key, /)\n--\n\n"
+     "Removes the entry; whether it was live."},
+    {"get_many", (PyCFunction)byte_store_get_many, METH_O,
+     "get_many($self, keys, /)\n--\n\n"
+     "The values of those keys that are there, under the keys as given; one\n"
+     "native call, without the GIL."},
+    {"set_many", (PyCFunction)(void (*)(void))byte_store_set_many, FAST,
+     "set_many($self, /, entries, ttl=None)\n--\n\n"
+     "Stores all of a mapping, in order, in one native call without the "
+     "GIL.\n\n"
+     "Every element is attempted.  If some were not stored, raises the error "
+     "of\n"
+     "the first; its `keys` are those concerned."},
+    {"delete_many", (PyCFunction)byte_store_delete_many, METH_O,
+     "delete_many($self, keys, /)\n--\n\n"
+     "Removes entries in one native call without the GIL; how many were live."},
+    {"_exchange", (PyCFunction)(void (*)(void))exchange, METH_FASTCALL,
+     "Puts another handle in; the old one."},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"_handle", T_OBJECT, offsetof(ByteStore, handle.owner), READONLY,
+     "the handle that owns the native cache"},
+    {"_dumps", T_OBJECT, offsetof(ByteStore, dumps), 0,
+     "makes bytes of a value; None: it is bytes-like"},
+    {"_loads", T_OBJECT, offsetof(ByteStore, loads), 0,
+     "makes a value of bytes; None: it stays bytes"},
+    {"_listening", T_BOOL, offsetof(ByteStore, listening), 0,
+     "whether to call self._deliver() after a write"},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "A cache of bytes: the operations worth compiling."},
+    {Py_tp_new, make},
+    {Py_tp_methods, methods},
+    {Py_tp_members, members},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_dealloc, dealloc},
+    {Py_mp_subscript, subscript},
+    {Py_mp_ass_subscript, assign},
+    {Py_sq_contains, in},
+    {0, NULL},
+};
+
+PyType_Spec byte_store_spec = {
+    .name = "cachecore._fast.ByteStore",
+    .basicsize = sizeof(ByteStore),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = slots,
+};

@@ -1,0 +1,490 @@
+/* ObjectStore: its operations, and the type; see object_store.h. */
+#include "object_store.h"
+
+/* ---- Reading ------------------------------------------------------------- */
+
+static PyObject *closed(ObjectStore *self, const char *function,
+                        cachecore_status_t status) {
+  return raise_failure((PyObject *)self, function, status, Py_None);
+}
+
+/* A new reference to the value; NULL without an exception for a miss. */
+static PyObject *find(ObjectStore *self, PyObject *key) {
+  Id id = {.hash = PyObject_Hash(key)};
+  cachecore_status_t status;
+  Slot *slot = NULL;
+  size_t at, size;
+
+  if (id.hash == -1) return NULL;
+  at = object_lookup(self, key, &id);
+  if (at == FAILED) return NULL;
+  if (at != ABSENT && object_is_surely_live(self, self->table[at])) {
+    object_note_use(self, self->table[at]);
+    return Py_NewRef(self->table[at]->value);
+  }
+  object_flush(self);
+  status = library.get(*self->handle.cache, &id, sizeof id, &slot, sizeof slot,
+                       &size);
+  if (status == CACHECORE_OK) return Py_NewRef(slot->value);
+  if (status < 0) return closed(self, "cachecore_get", status);
+  if (at != ABSENT) {
+    object_tidy(self);
+    if (deliver((PyObject *)self, self->listening) < 0) return NULL;
+  }
+  return NULL;
+}
+
+static PyObject *get(ObjectStore *self, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "default", NULL};
+  PyObject *values[2] = {NULL, Py_None}, *found;
+
+  if (keywords == NULL && count == 1)
+    values[0] = arguments[0];
+  else if (sort_arguments("get", names, 1, arguments, count, keywords, values) <
+           0)
+    return NULL;
+  found = find(self, values[0]);
+  if (found == NULL && !PyErr_Occurred()) return Py_NewRef(values[1]);
+  return found;
+}
+
+static PyObject *subscript(ObjectStore *self, PyObject *key) {
+  PyObject *found = find(self, key);
+
+  if (found == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key);
+  return found;
+}
+
+/* The slot of a live entry, counting as nothing; NULL, perhaps with an
+ * exception. */
+static Slot *look(ObjectStore *self, PyObject *key) {
+  Id id = {.hash = PyObject_Hash(key)};
+  cachecore_status_t status;
+  size_t at;
+
+  if (id.hash == -1) return NULL;
+  at = object_lookup(self, key, &id);
+  if (at == FAILED) return NULL;
+  status = library.contains(*self->handle.cache, &id, sizeof id);
+  if (status < 0) closed(self, "cachecore_contains", status);
+  return status == CACHECORE_OK && at != ABSENT ? self->table[at] : NULL;
+}
+
+static int in(ObjectStore *self, PyObject *key) {
+  if (look(self, key) != NULL) return 1;
+  return PyErr_Occurred() ? -1 : 0;
+}
+
+static PyObject *contains(ObjectStore *self, PyObject *key) {
+  int found = in(self, key);
+  return found < 0 ? NULL : PyBool_FromLong(found);
+}
+
+static PyObject *peek(ObjectStore *self, PyObject *const *arguments,
+                      Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "default", NULL};
+  PyObject *values[2] = {NULL, Py_None};
+  Slot *slot;
+
+  if (sort_arguments("peek", names, 1, arguments, count, keywords, values) < 0)
+    return NULL;
+  slot = look(self, values[0]);
+  if (slot != NULL) return Py_NewRef(slot->value);
+  return PyErr_Occurred() ? NULL : Py_NewRef(values[1]);
+}
+
+/* The id of a live entry as bytes, or None: for the functions not here, one of
+ * which may give it a lifetime. */
+static PyObject *identify(ObjectStore *self, PyObject *key) {
+  Slot *slot = look(self, key);
+
+  object_flush(self);
+  if (slot != NULL) {
+    slot->deadline_ms = 0;
+    return PyBytes_FromStringAndSize((const char *)&slot->id, sizeof slot->id);
+  }
+  return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+/* ---- Writing ------------------------------------------------------------- */
+
+typedef __typeof__(cachecore_set) Storing;
+
+/* The weight given, or what the weigher says, or 1. */
+static int weigh(ObjectStore *self, PyObject *const *values,
+                 uint64_t *weight_out) {
+  PyObject *weight = NULL;
+
+  *weight_out = 1;
+  if (values[3] != Py_None)
+    weight = Py_NewRef(values[3]);
+  else if (self->weigher != NULL && self->weigher != Py_None)
+    weight =
+        PyObject_CallFunctionObjArgs(self->weigher, values[0], values[1], NULL);
+  else
+    return 0;
+  if (weight == NULL) return -1;
+  *weight_out = PyLong_AsUnsignedLongLong(weight);
+  Py_DECREF(weight);
+  if (!PyErr_Occurred()) return 0;
+  if (PyErr_ExceptionMatches(PyExc_OverflowError))
+    PyErr_SetString(PyExc_ValueError, "a weight must be from 0 to 2**64 - 1");
+  return -1;
+}
+
+/* Stores by `set` or `add`; a status that is not negative, or -1. */
+static int store(ObjectStore *self, Storing *storing, const char *function,
+                 PyObject *const *values) {
+  Id id = {.hash = PyObject_Hash(values[0])};
+  uint64_t ttl_ms, weight;
+  cachecore_status_t status;
+  Slot *slot;
+  size_t at;
+
+  if (id.hash == -1 || lifetime_ms(values[2], &ttl_ms) < 0 ||
+      weigh(self, values, &weight) < 0)
+    return -1;
+  slot = object_make_slot(values[0], values[1], weight);
+  if (slot == NULL) return -1;
+  at = object_lookup(self, values[0], &id);
+  if (at == FAILED || (at == ABSENT && object_reserve(self) < 0)) {
+    object_drop_slot(slot);
+    return -1;
+  }
+  slot->id = id;
+  slot->deadline_ms = object_deadline_ms(self, ttl_ms);
+  object_flush(self);
+  if (self->max_weight > 0 && weight > self->max_weight) {
+    status = library.delete(*self->handle.cache, &id, sizeof id);
+    if (status >= 0) status = CACHECORE_REFUSED;
+  } else {
+    status = storing(*self->handle.cache, &slot->id, sizeof slot->id, &slot,
+                     sizeof slot, ttl_ms);
+  }
+  if (status == CACHECORE_OK) {
+    object_enlist(self, slot);
+    if (at == ABSENT) {
+      object_put(self, slot);
+    } else {
+      self->table[at] = slot;
+      self->version++;
+    }
+  }
+  object_collect(self);
+  if (status != CACHECORE_OK) object_drop_slot(slot);
+  if (self->max_weight > 0) object_shrink(self);
+  if (deliver((PyObject *)self, self->listening) < 0) return -1;
+  if (status < 0 || status == CACHECORE_REFUSED) {
+    closed(self, function, status);
+    return -1;
+  }
+  return status;
+}
+
+static int store_arguments(const char *function, PyObject *const *arguments,
+                           Py_ssize_t count, PyObject *keywords,
+                           PyObject **values) {
+  static const char *const names[] = {"key", "value", "ttl", "weight", NULL};
+
+  values[2] = values[3] = Py_None;
+  return sort_arguments(function, names, 2, arguments, count, keywords, values);
+}
+
+static PyObject *set(ObjectStore *self, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords) {
+  PyObject *values[4];
+
+  if (store_arguments("set", arguments, count, keywords, values) < 0 ||
+      store(self, library.set, "cachecore_set", values) < 0)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *add(ObjectStore *self, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords) {
+  PyObject *values[4];
+  int status;
+
+  if (store_arguments("add", arguments, count, keywords, values) < 0)
+    return NULL;
+  status = store(self, library.add, "cachecore_add", values);
+  return status < 0 ? NULL : PyBool_FromLong(status == CACHECORE_OK);
+}
+
+/* A new reference to the value that was under the key, which is removed; NULL,
+ * perhaps with an exception. */
+static PyObject *remove_entry(ObjectStore *self, PyObject *key) {
+  Id id = {.hash = PyObject_Hash(key)};
+  PyObject *value = NULL;
+  cachecore_status_t status;
+  size_t at;
+
+  if (id.hash == -1) return NULL;
+  at = object_lookup(self, key, &id);
+  if (at == FAILED) return NULL;
+  object_flush(self);
+  status = library.delete(*self->handle.cache, &id, sizeof id);
+  if (status < 0) return closed(self, "cachecore_delete", status);
+  if (at == ABSENT) return NULL;
+  if (status == CACHECORE_OK) {
+    value = Py_NewRef(self->table[at]->value);
+    object_collect(self);
+  } else {
+    object_tidy(self);
+  }
+  if (deliver((PyObject *)self, self->listening) < 0) Py_CLEAR(value);
+  return value;
+}
+
+static PyObject *delete(ObjectStore *self, PyObject *key) {
+  PyObject *value = remove_entry(self, key);
+  int removed = value != NULL;
+
+  Py_XDECREF(value);
+  return PyErr_Occurred() ? NULL : PyBool_FromLong(removed);
+}
+
+/* pop(key[, default]) */
+static PyObject *pop(ObjectStore *self, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "default", NULL};
+  PyObject *values[2] = {NULL, NULL}, *value;
+
+  if (sort_arguments("pop", names, 1, arguments, count, keywords, values) < 0)
+    return NULL;
+  value = remove_entry(self, values[0]);
+  if (value != NULL || PyErr_Occurred()) return value;
+  if (values[1] != NULL) return Py_NewRef(values[1]);
+  PyErr_SetObject(PyExc_KeyError, values[0]);
+  return NULL;
+}
+
+static int assign(ObjectStore *self, PyObject *key, PyObject *value) {
+  PyObject *gone;
+
+  if (value != NULL) {
+    PyObject *values[4] = {key, value, Py_None, Py_None};
+    return store(self, library.set, "cachecore_set", values) < 0 ? -1 : 0;
+  }
+  gone = remove_entry(self, key);
+  if (gone == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key);
+  Py_XDECREF(gone);
+  return gone == NULL ? -1 : 0;
+}
+
+/* ---- As a whole ---------------------------------------------------------- */
+
+/* A list of the live entries, (key, value) each. */
+static PyObject *snapshot(ObjectStore *self, PyObject *nothing) {
+  size_t count = 0;
+  PyObject **pairs = PyMem_Malloc((self->live + 1) * 2 * sizeof *pairs);
+  PyObject *list;
+
+  (void)nothing;
+  if (pairs == NULL) return PyErr_NoMemory();
+  if (*self->handle.cache == NULL) {
+    PyMem_Free(pairs);
+    return closed(self, "cachecore_scan", CACHECORE_E_ARGUMENT);
+  }
+  /* Nothing of Python's runs in this loop, so that nothing changes. */
+  for (size_t at = 0; self->live > 0 && at < (size_t)1 << self->bits; at++) {
+    Slot *slot = self->table[at];
+    if (slot == NULL || slot == TOMB ||
+        library.contains(*self->handle.cache, &slot->id, sizeof slot->id) !=
+            CACHECORE_OK)
+      continue;
+    pairs[2 * count] = Py_NewRef(slot->key);
+    pairs[2 * count + 1] = Py_NewRef(slot->value);
+    count++;
+  }
+  list = PyList_New(0);
+  for (size_t at = 0; at < count; at++) {
+    PyObject *pair =
+        list == NULL ? NULL : PyTuple_Pack(2, pairs[2 * at], pairs[2 * at + 1]);
+    if (list != NULL && (pair == NULL || PyList_Append(list, pair) < 0))
+      Py_CLEAR(list);
+    Py_XDECREF(pair);
+    Py_DECREF(pairs[2 * at]);
+    Py_DECREF(pairs[2 * at + 1]);
+  }
+  PyMem_Free(pairs);
+  return list;
+}
+
+static PyObject *flush_method(ObjectStore *self, PyObject *nothing) {
+  (void)nothing;
+  object_flush(self);
+  Py_RETURN_NONE;
+}
+
+static PyObject *collect_method(ObjectStore *self, PyObject *nothing) {
+  (void)nothing;
+  object_collect(self);
+  if (self->max_weight > 0) object_shrink(self);
+  if (deliver((PyObject *)self, self->listening) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *limit(ObjectStore *self, PyObject *arguments) {
+  unsigned long long entries, weight;
+
+  if (!PyArg_ParseTuple(arguments, "KK:_limit", &entries, &weight)) return NULL;
+  self->max_entries = entries;
+  self->max_weight = weight;
+  Py_RETURN_NONE;
+}
+
+/* Gives up every slot, when the native cache is no longer ours to ask. */
+static void drop_all(ObjectStore *self) {
+  Slot **table = self->table;
+
+  self->table = NULL;
+  self->live = self->used = self->use_count = 0;
+  self->version++;
+  PyMem_Free(table);
+  while (self->slots.after != &self->slots) {
+    Slot *slot = self->slots.after;
+    object_delist(self, slot);
+    object_drop_slot(slot);
+  }
+}
+
+static PyObject *exchange(ObjectStore *self, PyObject *const *arguments,
+                          Py_ssize_t count) {
+  PyObject *before = exchange_handle(&self->handle, arguments, count);
+
+  if (before != NULL) drop_all(self);
+  return before;
+}
+
+/* ---- The type ------------------------------------------------------------ */
+
+static PyObject *make(PyTypeObject *type, PyObject *arguments,
+                      PyObject *keywords) {
+  allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+  ObjectStore *self = (ObjectStore *)allocate(type, 0);
+
+  (void)arguments;
+  (void)keywords;
+  if (self != NULL) {
+    self->handle = no_handle;
+    self->slots.before = self->slots.after = &self->slots;
+  }
+  return (PyObject *)self;
+}
+
+static int traverse(ObjectStore *self, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE((PyObject *)self));
+  Py_VISIT(self->handle.owner);
+  Py_VISIT(self->weigher);
+  Py_VISIT(self->notices);
+  for (Slot *slot = self->slots.after; slot != NULL && slot != &self->slots;
+       slot = slot->after) {
+    Py_VISIT(slot->key);
+    Py_VISIT(slot->value);
+  }
+  return 0;
+}
+
+static int clear(ObjectStore *self) {
+  self->handle.cache = no_handle.cache;
+  Py_CLEAR(self->weigher);
+  Py_CLEAR(self->notices);
+  if (self->slots.after != NULL) drop_all(self);
+  Py_CLEAR(self->handle.owner);
+  return 0;
+}
+
+static void dealloc(ObjectStore *self) {
+  PyTypeObject *type = Py_TYPE((PyObject *)self);
+
+  PyObject_GC_UnTrack(self);
+  clear(self);
+  ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+  Py_DECREF(type);
+}
+
+#define FAST (METH_FASTCALL | METH_KEYWORDS)
+
+static PyMethodDef methods[] = {
+    {"get", (PyCFunction)(void (*)(void))get, FAST,
+     "get($self, /, key, default=None)\n--\n\n"
+     "The object, or `default`.  Counts as a use, and as a hit or a miss."},
+    {"peek", (PyCFunction)(void (*)(void))peek, FAST,
+     "peek($self, /, key, default=None)\n--\n\n"
+     "As `get`, but counts as nothing."},
+    {"contains", (PyCFunction)contains, METH_O,
+     "contains($self, key, /)\n--\n\n"
+     "Whether there is a live entry.  Counts as nothing, as `key in cache`."},
+    {"set", (PyCFunction)(void (*)(void))set, FAST,
+     "set($self, /, key, value, ttl=None, weight=None)\n--\n\n"
+     "Stores the object, or replaces the one that is there.\n\n"
+     "RefusedError for an entry heavier than max_weight: the older one is\n"
+     "dropped, so that nobody is given what was meant to be replaced."},
+    {"add", (PyCFunction)(void (*)(void))add, FAST,
+     "add($self, /, key, value, ttl=None, weight=None)\n--\n\n"
+     "As `set`, but only if there is no live entry; whether it was stored."},
+    {"delete", (PyCFunction)delete, METH_O,
+     "delete($self, key, /)\n--\n\n"
+     "Removes the entry; whether it was live."},
+    {"pop", (PyCFunction)(void (*)(void))pop, FAST,
+     "Removes the entry and returns its object; else `default`, or KeyError."},
+    {"_identify", (PyCFunction)identify, METH_O,
+     "What the engine calls a live entry; None for a miss."},
+    {"_snapshot", (PyCFunction)snapshot, METH_NOARGS,
+     "A list of (key, value), one for each live entry."},
+    {"_collect", (PyCFunction)collect_method, METH_NOARGS,
+     "Drops the references to what has left the cache."},
+    {"_flush", (PyCFunction)flush_method, METH_NOARGS,
+     "Tells the engine of the uses that wait; before anything else is asked."},
+    {"_limit", (PyCFunction)limit, METH_VARARGS,
+     "_limit(max_entries, max_weight): the bounds, 0 for none."},
+    {"_exchange", (PyCFunction)(void (*)(void))exchange, METH_FASTCALL,
+     "Puts another handle in, drops all references; the old handle."},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"_handle", T_OBJECT, offsetof(ObjectStore, handle.owner), READONLY,
+     "the handle that owns the native cache"},
+    {"_weigher", T_OBJECT, offsetof(ObjectStore, weigher), 0,
+     "called as weigher(key, value); None: all weigh 1"},
+    {"_notices", T_OBJECT, offsetof(ObjectStore, notices), 0,
+     "a list of (key, value, cause) not yet delivered"},
+    {"_listening", T_BOOL, offsetof(ObjectStore, listening), 0,
+     "whether to fill _notices and call self._deliver() after a change"},
+    {"_deferring", T_BOOL, offsetof(ObjectStore, deferring), 0,
+     "whether a use changes nothing but the order of use"},
+    {"_manual_clock", T_BOOL, offsetof(ObjectStore, manual_clock), 0,
+     "whether the clock is moved by hand"},
+    {"_default_ttl_ms", T_ULONGLONG, offsetof(ObjectStore, default_ttl_ms), 0,
+     "the lifetime of entries that have none of their own; 0: none"},
+    {"_spared", T_ULONGLONG, offsetof(ObjectStore, spared), 0,
+     "hits that the engine has not counted"},
+    {"_weight", T_ULONGLONG, offsetof(ObjectStore, weight), READONLY,
+     "the sum of the weights"},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "Objects by reference: the operations worth compiling."},
+    {Py_tp_new, make},
+    {Py_tp_methods, methods},
+    {Py_tp_members, members},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_dealloc, dealloc},
+    {Py_mp_subscript, subscript},
+    {Py_mp_ass_subscript, assign},
+    {Py_sq_contains, in},
+    {0, NULL},
+};
+
+PyType_Spec object_store_spec = {
+    .name = "cachecore._fast.ObjectStore",
+    .basicsize = sizeof(ObjectStore),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = slots,
+};

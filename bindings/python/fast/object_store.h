@@ -1,0 +1,124 @@
+/*
+ * ObjectStore: Python objects by reference, in a cache that the engine runs.
+ *
+ * Who knows what
+ *   The table (object_table.c) maps a key to its slot, by hash and equality, as
+ *   a dict does.  The engine knows each slot under 16 bytes, its id: the key's
+ *   hash, and a number that tells keys of equal hash apart.  What the engine
+ *   stores as the value is the slot's address.  A read asks the table for the
+ *   slot and the engine whether it is still there, which tells the engine of
+ * the use, too.
+ *
+ * Who owns what
+ *   A slot (object_slots.c) holds one reference to the key and one to the
+ * value. It lives from being stored until the engine reports its removal, each
+ *   exactly once, and no longer: `collect` takes those reports.  So an address
+ *   that the engine gives out is good, as only `collect` frees slots, and only
+ *   with the GIL.  All slots are in one list besides, for the garbage collector
+ *   and for closing.
+ *
+ * Uses that wait
+ *   Where the order of use is all that a use changes (policy LRU, no time to
+ *   idle), and the entry has not expired yet, a hit asks the table alone.  The
+ *   engine is told of the last USES of them at once, in the order of each one's
+ *   last, and before it is asked for anything else, so that it decides as if it
+ *   had been told at once.  That an entry has expired is always for the engine
+ *   to say: the deadline in a slot is no later than the engine's.
+ *
+ * When Python runs
+ *   Hashing and comparing run before anything is changed; if the table has
+ *   changed during a comparison the lookup begins again.  From the last
+ *   comparison to the end of the change no code of Python's runs.  References
+ *   are dropped at the very end, when all is consistent.
+ */
+#ifndef CACHECORE_OBJECT_STORE_H
+#define CACHECORE_OBJECT_STORE_H
+
+#include "fast.h"
+
+typedef struct {
+  Py_hash_t hash;
+  uint64_t ordinal;
+} Id;
+
+typedef struct Slot {
+  Id id;
+  PyObject *key, *value;
+  uint64_t weight;
+  struct Slot *before, *after; /* in the list of all slots */
+  unsigned use;                /* its place among the uses that wait, from 1 */
+  uint64_t deadline_ms;        /* live until then at least; 0: not known */
+} Slot;
+
+#define USES 128
+
+typedef struct {
+  PyObject_HEAD Handle handle;
+  Slot **table; /* open addressing, linear probing; NULL and TOMB are free */
+  unsigned bits;
+  size_t live, used; /* slots in the table; those and tombs */
+  uint64_t version;  /* of the table: differs after every change */
+  Slot slots;        /* the anchor of the list of all */
+  uint64_t weight, max_weight, max_entries;
+  Slot *uses[USES]; /* not yet told to the engine; NULL: used again since */
+  unsigned use_count;
+  uint64_t spared;         /* hits that the engine will not hear of */
+  char deferring;          /* whether uses may wait */
+  char manual_clock;       /* whether time is not ours to tell */
+  uint64_t default_ttl_ms; /* 0: none */
+  PyObject *weigher; /* called as weigher(key, value); None: all weigh 1 */
+  PyObject *notices; /* list of (key, value, cause), while somebody listens */
+  char listening;
+} ObjectStore;
+
+#define TOMB ((Slot *)1)
+#define ABSENT ((size_t)-1)
+#define FAILED ((size_t)-2)
+
+/* ---- object_table.c ------------------------------------------------------ */
+
+/* Where the key is; ABSENT, and an ordinal that no key of this hash has; or
+ * FAILED.  May run Python, but not after its last look at the table. */
+size_t object_lookup(ObjectStore *self, PyObject *key, Id *id);
+
+/* Room for one more. */
+int object_reserve(ObjectStore *self);
+
+/* Puts a slot in, for which there is room and no other of its key. */
+void object_put(ObjectStore *self, Slot *slot);
+
+/* Takes the slot out, if it is in; another may be in its place. */
+void object_take_out(ObjectStore *self, Slot *slot);
+
+/* ---- object_slots.c ------------------------------------------------------ */
+
+/* A slot with references of its own, in no list; NULL with MemoryError. */
+Slot *object_make_slot(PyObject *key, PyObject *value, uint64_t weight);
+
+/* Gives up the references, which may run finalizers. */
+void object_drop_slot(Slot *slot);
+
+/* In and out of the list of all slots. */
+void object_enlist(ObjectStore *self, Slot *slot);
+void object_delist(ObjectStore *self, Slot *slot);
+
+/* When an entry stored now will expire, or a little before. */
+uint64_t object_deadline_ms(const ObjectStore *self, uint64_t ttl_ms);
+
+/* Whether the slot is live without asking the engine. */
+int object_is_surely_live(const ObjectStore *self, const Slot *slot);
+
+/* Remembers a hit; tells the engine of those that wait. */
+void object_note_use(ObjectStore *self, Slot *slot);
+void object_flush(ObjectStore *self);
+
+/* Gives up what has left.  Runs finalizers: the last thing anybody does. */
+void object_collect(ObjectStore *self);
+
+/* Evicts until the weights are within their bound: the engine says which. */
+void object_shrink(ObjectStore *self);
+
+/* Removes what has expired, a little of it, because somebody met some. */
+void object_tidy(ObjectStore *self);
+
+#endif

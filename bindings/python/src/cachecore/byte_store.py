@@ -1,0 +1,243 @@
+"""ByteStore through ctypes: the operations that the compiled path has in C, byte_store.c."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Generic, TypeVar, overload
+
+from . import _native, batch, durations, scratch
+from .arguments import Key, Value, key_bytes, value_bytes
+from .durations import Duration
+from .errors import CacheCoreError, RangeError
+from .handle import Handle
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Key)
+V = TypeVar("V")
+
+# What get and set use, one lookup away.
+_get: Final = _native.get_boxed
+_set: Final = _native.set_boxed
+_SIZE: Final = _native.SIZE
+_DEFAULT_TTL: Final = _native.DEFAULT_TTL
+_rooms: Final = scratch.free
+
+
+class ByteStore(Generic[V]):
+    """What of a cache is worth compiling; see Cache for what it means."""
+
+    __slots__ = ("_dumps", "_handle", "_listening", "_loads")
+
+    _handle: Handle
+    _dumps: Callable[[Any], Any] | None
+    _loads: Callable[[bytes], Any] | None
+    _listening: bool
+
+    def _exchange(self, handle: Handle, address: int) -> Handle | None:
+        """Puts another handle in; the old one, None if there was none."""
+        before = getattr(self, "_handle", None)
+        self._handle = handle
+        return before
+
+    # -- Reading ---------------------------------------------------------------------------------
+
+    @overload
+    def get(self, key: Key) -> V | None: ...
+    @overload
+    def get(self, key: Key, default: T) -> V | T: ...
+    def get(self, key: Key, default: Any = None) -> Any:
+        """The value, or ``default``.  Counts as a use, and as a hit or a miss."""
+        if type(key) is not bytes:
+            key = key_bytes(key)
+        try:
+            room = _rooms.pop()
+        except IndexError:
+            room = scratch.make()
+        buffer, capacity, size, size_out = room
+        status = _get(self._handle, key, _SIZE[len(key)], buffer, capacity, size_out)
+        if status == 0:
+            value: Any = buffer[: size.value]
+            _rooms.append(room)
+            return value if self._loads is None else self._loads(value)
+        if status == _native.E_TOO_SMALL:
+            return self._get_larger(key, room, default)
+        _rooms.append(room)
+        if status == _native.MISS:
+            return default
+        raise self._failure("cachecore_get", status, key)
+
+    def _get_larger(self, key: bytes, room: scratch.Scratch, default: Any) -> Any:
+        """Goes on with ``get`` for a value that did not fit, and may even have grown since."""
+        while True:
+            room = scratch.exchange(room)
+            buffer, capacity, size, size_out = room
+            status = _get(self._handle, key, _SIZE[len(key)], buffer, capacity, size_out)
+            if status != _native.E_TOO_SMALL:
+                break
+        value: Any = buffer[: size.value]
+        scratch.give_back(room)
+        if status < 0:
+            raise self._failure("cachecore_get", status, key)
+        if status != _native.OK:
+            return default
+        return value if self._loads is None else self._loads(value)
+
+    def __getitem__(self, key: Key) -> V:
+        """As ``get``, but a KeyError for a miss."""
+        value = self.get(key, scratch.ABSENT)
+        if value is scratch.ABSENT:
+            raise KeyError(key)
+        return value
+
+    def contains(self, key: Key) -> bool:
+        """Whether there is a live entry.  Counts as nothing, also as ``key in cache``."""
+        return self._on(_native.contains, key) == _native.OK
+
+    def __contains__(self, key: object) -> bool:
+        return self.contains(key)  # type: ignore[arg-type]  # checked there
+
+    def ttl(self, key: Key) -> float | None:
+        """Seconds left to live, NEVER if it does not expire, None if it is not there.
+
+        Time to idle is included, whichever ends first.  Counts as nothing.
+        """
+        left = ctypes.c_int64()
+        if self._on(_native.ttl, key, ctypes.byref(left)) == _native.MISS:
+            return None
+        return durations.seconds_left(left.value)
+
+    ttl_of = ttl
+
+    def get_many(self, keys: Iterable[K]) -> dict[K, V]:
+        """The values of those keys that are there, under the keys as given; one native call."""
+        wanted = list(keys)
+        found: dict[K, V] = {}
+        failures: batch.Failures = []
+        loads = self._loads
+        for key, status, content in batch.get_many(self._open(), wanted):
+            if status == _native.OK:
+                value: Any = content if loads is None else loads(content)
+                found[key] = value
+            elif status == _native.E_TOO_SMALL:
+                value = self.get(key, scratch.ABSENT)
+                if value is not scratch.ABSENT:
+                    found[key] = value
+            else:
+                failures.append((key, status))
+        self._raise_failures("cachecore_get_many", failures, len(wanted))
+        return found
+
+    # -- Writing ---------------------------------------------------------------------------------
+
+    def set(self, key: Key, value: V | Value, ttl: Duration | None = None) -> None:
+        """Stores the value, or replaces the one that is there."""
+        content: Any = value if self._dumps is None else self._dumps(value)
+        if type(content) is not bytes:
+            content = value_bytes(content)
+        if type(key) is not bytes:
+            key = key_bytes(key)
+        ttl_ms = _DEFAULT_TTL if ttl is None else ctypes.c_uint64(durations.ttl_ms(ttl))
+        status = _set(self._handle, key, _SIZE[len(key)], content, _SIZE[len(content)], ttl_ms)
+        if status != 0:
+            raise self._failure("cachecore_set", status, key)
+        if self._listening:
+            self._deliver()
+
+    def __setitem__(self, key: Key, value: V | Value) -> None:
+        self.set(key, value)
+
+    def add(self, key: Key, value: V | Value, ttl: Duration | None = None) -> bool:
+        """As ``set``, but only if there is no live entry; whether it was stored."""
+        return self._store(_native.add, key, value, durations.ttl_ms(ttl)) == _native.OK
+
+    def touch(self, key: Key, ttl: Duration | None = None) -> bool:
+        """Gives a live entry a new lifetime from now, and counts as a use; whether it is there."""
+        return self._on(_native.touch, key, durations.ttl_ms(ttl)) == _native.OK
+
+    def increment(
+        self,
+        key: Key,
+        delta: int = 1,
+        *,
+        initial: int | None = None,
+        ttl: Duration | None = None,
+    ) -> int:
+        """Adds to a value that is a decimal number in text, atomically; returns the sum.
+
+        An absent entry is stored as ``initial`` (None: as ``delta``, as if it had been 0) with the
+        lifetime ``ttl``; an entry that is there keeps its deadline.  NotANumberError if the value
+        is no number, RangeError if the sum does not fit 64 bits: neither changes anything.
+        """
+        initial = delta if initial is None else initial
+        for number in (delta, initial):
+            if not -(2**63) <= number < 2**63:
+                raise self._out_of_range(number)
+        total = ctypes.c_int64()
+        ttl_ms = durations.ttl_ms(ttl)
+        self._on(_native.increment, key, delta, initial, ttl_ms, ctypes.byref(total))
+        if self._listening:
+            self._deliver()
+        return total.value
+
+    incr = increment
+
+    def set_many(self, entries: Mapping[K, V | Value], ttl: Duration | None = None) -> None:
+        """Stores all of a mapping, in order, in one native call.
+
+        Every element is attempted.  If some were not stored, raises the error of the first; its
+        ``keys`` are those concerned.
+        """
+        keys = list(entries)
+        contents: list[Any] = [entries[key] for key in keys]
+        if self._dumps is not None:
+            contents = list(map(self._dumps, contents))
+        contents = list(map(value_bytes, contents))
+        failures = batch.set_many(self._open(), keys, contents, durations.ttl_ms(ttl))
+        if self._listening:
+            self._deliver()
+        self._raise_failures("cachecore_set_many", failures, len(keys))
+
+    def delete(self, key: Key) -> bool:
+        """Removes the entry; whether it was live."""
+        removed = self._on(_native.delete, key) == _native.OK
+        if self._listening:
+            self._deliver()
+        return removed
+
+    def __delitem__(self, key: Key) -> None:
+        """As ``delete``, but a KeyError if there was none."""
+        if not self.delete(key):
+            raise KeyError(key)
+
+    def delete_many(self, keys: Iterable[Key]) -> int:
+        """Removes entries in one native call; how many of them were live."""
+        wanted = list(keys)
+        total, failures = batch.delete_many(self._open(), wanted)
+        if self._listening:
+            self._deliver()
+        self._raise_failures("cachecore_delete_many", failures, len(wanted))
+        return total
+
+    # -- What Cache adds, on either path ---------------------------------------------------------
+
+    def _open(self) -> Handle:
+        raise NotImplementedError
+
+    def _on(self, function: Callable[..., int], key: Key, *arguments: Any) -> int:
+        raise NotImplementedError
+
+    def _store(self, function: Callable[..., int], key: Key, value: Any, *arguments: Any) -> int:
+        raise NotImplementedError
+
+    def _failure(self, name: str, status: int, key: Key = b"?") -> CacheCoreError:
+        raise NotImplementedError
+
+    def _out_of_range(self, number: int) -> RangeError:
+        raise NotImplementedError
+
+    def _raise_failures(self, name: str, failures: batch.Failures, count: int) -> None:
+        raise NotImplementedError
+
+    def _deliver(self) -> None:
+        raise NotImplementedError

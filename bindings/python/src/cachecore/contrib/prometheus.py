@@ -1,0 +1,175 @@
+"""Metrics for Prometheus: pulled from one process, or pushed where there are several.
+
+In one process::
+
+    REGISTRY.register(CacheCollector({"sessions": cache}))
+
+Under gunicorn with PROMETHEUS_MULTIPROC_DIR, prometheus_client ignores collectors.  There, each
+worker adds what has happened since the last time to ordinary counters, after the fork::
+
+    CachePusher({"sessions": cache}).start(interval=15)
+"""
+
+# mypy: disable-error-code="import-not-found,misc,no-any-return"
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from ..policy.cache import PolicyCache
+from ..policy.metrics import LATENCY_BOUNDS_NS
+from .measures import COUNTERS, GAUGES, Caches, by_name, readings
+
+log = logging.getLogger("cachecore.prometheus")
+
+_LABELS: Final = ["cache"]
+_POWERS: Final = range(10, 31)  # the buckets from about a microsecond to about a second
+
+
+class CacheCollector:
+    """``cachecore_*`` for each cache, read when Prometheus asks.  A closed cache is left out."""
+
+    def __init__(self, caches: Caches) -> None:
+        self.caches = by_name(caches)
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # registering reads nothing
+
+    def collect(self) -> Iterable[Metric]:
+        now = readings(self.caches)
+        for measures, family in ((COUNTERS, CounterMetricFamily), (GAUGES, GaugeMetricFamily)):
+            for measure in measures:
+                metric = family(f"cachecore_{measure.name}", measure.help, labels=_LABELS)
+                for name, reading in now.items():
+                    metric.add_metric([name], float(measure.read(reading)))
+                yield metric
+
+
+class PolicyCollector:
+    """``cachecore_policy_*`` for a policy cache, whichever store it has."""
+
+    def __init__(self, cache: PolicyCache) -> None:
+        self.cache = cache
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        metrics = self.cache.get_metrics()
+        labels = [metrics["implementation"]]
+
+        def counter(name: str, text: str, values: dict[str, int], label: str) -> Metric:
+            family = CounterMetricFamily(
+                f"cachecore_policy_{name}", text, labels=["implementation", label]
+            )
+            for key, value in values.items():
+                family.add_metric([*labels, key], value)
+            return family
+
+        outcomes = {
+            "hit": metrics["hits"],
+            "stale": metrics["stale_hits"],
+            "miss": metrics["misses"],
+            "error": self.cache.metrics.failed_reads,
+        }
+        yield counter("requests", "Lookups by result", outcomes, "result")
+        errors = metrics["errors_by_operation"]
+        yield counter("errors", "Failures by operation", errors, "operation")
+        background = {"revalidated": metrics["revalidations"], "evicted": metrics["evictions"]}
+        yield counter("decisions", "What became of decisions", background, "event")
+        latency = self.cache.metrics.cache_latency
+        duration = HistogramMetricFamily(
+            "cachecore_policy_lookup_duration_seconds", "Lookups", labels=["implementation"]
+        )
+        below = list(accumulate(latency.buckets))
+        buckets = [(str(LATENCY_BOUNDS_NS[power] / 1e9), below[power]) for power in _POWERS]
+        duration.add_metric(labels, [*buckets, ("+Inf", below[-1])], latency.sum_ns / 1e9)
+        yield duration
+
+
+class CachePusher:
+    """Adds to ordinary counters what has happened since the last time.
+
+    Works in prometheus_client's multiprocess mode: counters add up over the workers, gauges over
+    those that live.  Make it in the worker, after the fork; one for a registry.
+    """
+
+    def __init__(self, caches: Caches, registry: CollectorRegistry | None = REGISTRY) -> None:
+        self.caches = by_name(caches)
+        self._counters = [
+            (
+                measure,
+                Counter(f"cachecore_{measure.name}", measure.help, _LABELS, registry=registry),
+            )
+            for measure in COUNTERS
+        ]
+        self._gauges = [
+            (
+                measure,
+                Gauge(
+                    f"cachecore_{measure.name}",
+                    measure.help,
+                    _LABELS,
+                    registry=registry,
+                    multiprocess_mode="livesum",
+                ),
+            )
+            for measure in GAUGES
+        ]
+        self._pushed: dict[tuple[str, str], float] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def push(self) -> None:
+        """Reads every cache once.  From any thread."""
+        with self._lock:
+            for name, reading in readings(self.caches).items():
+                for measure, counter in self._counters:
+                    total = measure.read(reading)
+                    before = self._pushed.get((name, measure.name), 0)
+                    # Less than before: the counters were reset meanwhile.
+                    counter.labels(name).inc(total - before if total >= before else total)
+                    self._pushed[name, measure.name] = total
+                for measure, gauge in self._gauges:
+                    gauge.labels(name).set(measure.read(reading))
+
+    def start(self, interval: float = 15) -> None:
+        """Pushes every so many seconds from a daemon thread; RuntimeError if it does already."""
+        if not interval > 0:
+            raise ValueError("interval must be greater than 0")
+        if self._thread is not None and self._thread.is_alive():
+            raise RuntimeError("the pusher has been started")
+        self._stopping.clear()
+        arguments = (interval,)
+        self._thread = threading.Thread(
+            target=self._run, args=arguments, name="cachecore-push", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Pushes a last time and ends the thread, if there is one."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self.push()
+
+    def _run(self, interval: float) -> None:
+        while not self._stopping.wait(interval):
+            try:
+                self.push()
+            except Exception:
+                log.exception("cachecore_push_error")

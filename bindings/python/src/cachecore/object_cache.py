@@ -1,0 +1,317 @@
+"""The cache of objects."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import (
+    Callable,
+    Hashable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, TypeVar
+
+from . import _native, durations, scratch
+from .arguments import bound
+from .durations import Duration
+from .errors import CacheCoreError, ClosedError, StateError, error_for
+from .handle import CLOSED, Handle, open_handle
+from .removals import Cause, Delivery
+from .stats import Stats
+
+if TYPE_CHECKING:
+    from .object_store import ObjectStore
+else:
+    from ._path import ObjectStore
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_POLICIES: Final = {"lru": _native.POLICY_LRU, "adaptive": _native.POLICY_ADAPTIVE}
+_UNBOUNDED: Final = 2**62  # entries, where the weights alone are the bound
+
+
+class _Items(ItemsView[K, V]):
+    _mapping: ObjectCache[K, V]
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        return iter(self._mapping._snapshot())
+
+
+class _Values(ValuesView[V]):
+    _mapping: ObjectCache[Any, V]
+
+    def __iter__(self) -> Iterator[V]:
+        return (value for _, value in self._mapping._snapshot())
+
+
+class ObjectCache(ObjectStore[K, V], MutableMapping[K, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """A bounded cache of Python objects: ``ObjectCache(10_000, ttl=300)``.
+
+    Keys are anything hashable, values any objects.  They are kept by reference, not copied: a
+    list that is changed after it was stored has changed in the cache.  Which entries stay is
+    the engine's decision, in one exact order of use.  A key is hashed once for each call.
+
+    References to what was evicted, replaced or deleted are dropped before the call that did it
+    returns, and to what has expired when somebody asks for it, when room is needed, or by ``expire``.
+    The garbage collector sees through the cache: one that is part of a cycle is collected.
+
+    Any method may be called from any thread.  A forked child has a private copy.  Durations are
+    as with Cache.  Any call after ``close`` is a ClosedError.
+
+    It is a MutableMapping: iterating goes over a copy, and no change meanwhile is an error.
+    Unlike a dict, two caches are equal only if they are the same.
+    """
+
+    __slots__ = ("__weakref__", "_delivery")
+
+    def __init__(
+        self,
+        max_entries: int | None = None,
+        *,
+        max_weight: int | None = None,
+        weigher: Callable[[K, V], int] | None = None,
+        ttl: Duration | None = None,
+        tti: Duration | None = None,
+        policy: Literal["lru", "adaptive"] = "lru",
+        on_removal: Callable[[K, V, Cause], object] | None = None,
+        manual_clock: bool = False,
+    ) -> None:
+        """Opens a cache and starts no thread.  At least one of the two bounds must be given.
+
+        max_entries: most entries held at once.
+        max_weight: the most that the weights of all entries add up to.
+        weigher: the weight of an entry, an int of 0 and up, called once when it is stored,
+            before anything has changed; without one, each weighs 1, or what ``set`` is told.
+        ttl: lifetime of entries stored without one; None or NEVER: they do not expire.
+        tti: an entry not used for so long expires, whatever its lifetime.
+        policy: forget what was used longest ago ("lru"), or weigh how often, too ("adaptive").
+        on_removal: called as on_removal(key, value, cause) for all that leaves, by the thread whose
+            call removed it or came across it, when the call is done; see ``deliver_removals``.
+        manual_clock: time stands still until ``advance_clock``, for tests.
+        """
+        self._exchange(CLOSED, ctypes.addressof(CLOSED))  # until it is open, for __repr__ and close
+        self._notices = None
+        self._listening = False
+        if max_entries is None and max_weight is None:
+            raise ValueError("a cache needs a bound: give max_entries or max_weight")
+        if weigher is not None and max_weight is None:
+            raise ValueError("a weigher needs max_weight")
+        if policy not in _POLICIES:
+            raise ValueError(f"policy must be 'lru' or 'adaptive', not {policy!r}")
+        entries = bound(max_entries, "max_entries") or _UNBOUNDED
+        self._weigher = weigher
+        self._delivery = None if on_removal is None else Delivery[K, V](on_removal)
+        options = _native.Options(
+            policy=_POLICIES[policy],
+            flags=_native.REPORT_REMOVALS | (_native.MANUAL_CLOCK if manual_clock else 0),
+            shard_count=1,  # the GIL admits one writer anyway: one exact order of use
+            max_entries=entries,
+            default_ttl_ms=durations.default_ms(ttl, "ttl"),
+            default_tti_ms=durations.default_ms(tti, "tti"),
+        )
+        self._deferring = policy == "lru" and not options.default_tti_ms
+        self._manual_clock = manual_clock
+        self._default_ttl_ms = options.default_ttl_ms
+        self._spared = 0
+        handle = open_handle(options)
+        self._exchange(handle, ctypes.addressof(handle))
+        self._limit(entries, bound(max_weight, "max_weight"))
+        if on_removal is not None:
+            self._notices = []
+            self._listening = True
+
+    # -- Closing ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Drops every reference; further calls do nothing.  Nothing is reported as removed."""
+        self._exchange(CLOSED, ctypes.addressof(CLOSED))
+
+    @property
+    def closed(self) -> bool:
+        return self._handle is CLOSED
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a cache belongs to its process and cannot be copied or pickled")
+
+    def __repr__(self) -> str:
+        if self._handle is CLOSED:
+            return "<cachecore.ObjectCache closed>"
+        return f"<cachecore.ObjectCache of {len(self)} entries>"
+
+    # -- Reading ---------------------------------------------------------------------------------
+
+    def get_many(self, keys: Iterable[K]) -> dict[K, V]:
+        """The objects of those keys that are there."""
+        found = {}
+        for key in keys:
+            value = self.get(key, scratch.ABSENT)
+            if value is not scratch.ABSENT:
+                found[key] = value
+        return found
+
+    def ttl(self, key: K) -> float | None:
+        """Seconds left to live, NEVER if it does not expire, None if it is not there."""
+        id = self._identify(key)
+        left = ctypes.c_int64()
+        if id is None or self._run(_native.ttl, id, len(id), ctypes.byref(left)) == _native.MISS:
+            return None
+        return durations.seconds_left(left.value)
+
+    ttl_of = ttl
+
+    def __len__(self) -> int:
+        """The number of live entries; one that has expired is not counted."""
+        return int(_native.count(self._open()))
+
+    def __iter__(self) -> Iterator[K]:
+        return iter([key for key, _ in self._snapshot()])
+
+    def items(self) -> ItemsView[K, V]:
+        """Keys and objects; counts as nothing."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[V]:
+        """The objects; counts as nothing."""
+        return _Values(self)
+
+    @property
+    def weight(self) -> int:
+        """What the weights of all entries add up to, expired ones that are not yet removed too."""
+        return self._weight
+
+    # -- Writing ---------------------------------------------------------------------------------
+
+    def set_many(self, entries: Mapping[K, V], ttl: Duration | None = None) -> None:
+        """Stores all of a mapping, in order."""
+        for key in entries:
+            self.set(key, entries[key], ttl)
+
+    def touch(self, key: K, ttl: Duration | None = None) -> bool:
+        """Gives a live entry a new lifetime from now, and counts as a use; whether it is there."""
+        lifetime = durations.ttl_ms(ttl)
+        id = self._identify(key)
+        return id is not None and self._run(_native.touch, id, len(id), lifetime) == _native.OK
+
+    def delete_many(self, keys: Iterable[K]) -> int:
+        """Removes entries; how many of them were live."""
+        return sum(map(self.delete, keys))
+
+    def popitem(self) -> tuple[K, V]:
+        """Removes some entry; KeyError if there is none."""
+        for key, _ in self._snapshot():
+            value = self.pop(key, scratch.ABSENT)
+            if value is not scratch.ABSENT:
+                return key, value
+        raise KeyError("popitem(): the cache is empty") from None
+
+    def setdefault(self, key: K, default: V = None) -> V:  # type: ignore[assignment]
+        """The object, which is ``default`` from now on if there was none."""
+        value = self.get(key, scratch.ABSENT)
+        while value is scratch.ABSENT:
+            if self.add(key, default):
+                return default
+            value = self.get(key, scratch.ABSENT)
+        return value
+
+    # -- The cache as a whole --------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Removes every entry."""
+        self._run(_native.clear)
+        self._collect()
+
+    def expire(self, limit: int | None = None) -> int:
+        """Removes expired entries, at most so many (None: all that are due); how many it were."""
+        removed = ctypes.c_uint64()
+        self._run(_native.cleanup_expired, bound(limit, "limit"), ctypes.byref(removed))
+        self._collect()
+        return removed.value
+
+    def resize(self, max_entries: int | None = None, *, max_weight: int | None = None) -> None:
+        """Sets both bounds anew, None taking one away, and evicts until they hold."""
+        if max_entries is None and max_weight is None:
+            raise ValueError("a cache needs a bound: give max_entries or max_weight")
+        entries = bound(max_entries, "max_entries") or _UNBOUNDED
+        weight = bound(max_weight, "max_weight")
+        self._run(_native.resize, entries, 0)
+        self._limit(entries, weight)
+        self._collect()
+
+    def stats(self) -> Stats:
+        """Readings of this moment, and the counters; bytes are the engine's, not the objects'."""
+        stats = _native.Stats()
+        self._run(_native.stats, ctypes.byref(stats))
+        stats.hits += self._spared
+        return Stats.of(stats)
+
+    def reset_stats(self) -> None:
+        """Sets the counters to zero."""
+        self._run(_native.reset_stats)
+        self._spared = 0
+
+    def deliver_removals(self) -> None:
+        """Tells the listener of what has left and was not yet reported.
+
+        Every call that removes does so when it is done.  StateError without a listener.
+        """
+        self._open()
+        if self._delivery is None:
+            raise StateError("the cache has no on_removal")
+        self._collect()
+
+    def advance_clock(self, seconds: Duration) -> None:
+        """Moves the clock of a cache opened with ``manual_clock``; StateError with any other."""
+        self._run(_native.advance_clock, durations.step_ms(seconds))
+
+    # -- Inside ----------------------------------------------------------------------------------
+
+    def _fetch(self) -> list[tuple[K, V, Cause]]:
+        notices, self._notices = self._notices, []
+        return [(key, value, Cause(cause)) for key, value, cause in notices or ()]
+
+    def _deliver(self) -> None:
+        if self._notices and self._delivery is not None:
+            self._delivery.deliver(self._fetch)
+
+    def _open(self) -> Handle:
+        handle = self._handle
+        if handle is CLOSED:
+            raise ClosedError("the cache is closed")
+        return handle
+
+    def _run(self, function: Callable[..., int], *arguments: Any) -> int:
+        self._flush()
+        status = function(self._handle, *arguments)
+        if status < 0:
+            raise self._failure(function.__name__, status)
+        return status
+
+    def _failure(self, name: str, status: int, key: object = None) -> CacheCoreError:
+        if not self._handle.value:
+            return ClosedError("the cache is closed")
+        return error_for(status, name)

@@ -1,0 +1,121 @@
+"""The name under which a decision is stored, and the names an invalidation means.
+
+A key reads ``policy:decision:<user>:<action>:<resource>:<context>``.  The parts are escaped, so
+that a colon only ever separates them: two different questions have two different keys, and the keys
+of one user, or of a user's action, are exactly those that begin with these parts.  What means
+something in a glob is escaped as well: an invalidation cannot be widened by a user's name.
+
+A context stands as the SHA-256 of its JSON with sorted names, in full, and the absence of one as
+``none``, which no digest looks like.  Two contexts are the same when their JSON is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from json import JSONEncoder
+from typing import Any, Final, TypeAlias
+
+Context: TypeAlias = Mapping[str, Any]
+
+KEY_PREFIX: Final = "policy:decision"
+NO_CONTEXT: Final = "none"
+
+_PARTS: Final = 4
+_escape_in: Final = re.compile(r"[%:*?\[\]\\]").sub
+_encoded: Final = JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+def _escaped(part: str) -> str:
+    return _escape_in(lambda special: f"%{ord(special[0]):02X}", part)
+
+
+@lru_cache(maxsize=8192)
+def _question(user_id: str, action: str, resource: str) -> str:
+    return f"{KEY_PREFIX}:{_escaped(user_id)}:{_escaped(action)}:{_escaped(resource)}:"
+
+
+def context_digest(context: Context | None) -> str:
+    """64 hexadecimal digits; TypeError or ValueError for what is not JSON (NaN is not)."""
+    if context is None:
+        return NO_CONTEXT
+    return sha256(_encoded(context).encode()).hexdigest()
+
+
+def decision_key(user_id: str, action: str, resource: str, context: Context | None = None) -> str:
+    """The key of one decision; TypeError if a part is not a str."""
+    return _question(user_id, action, resource) + context_digest(context)
+
+
+class Selection:
+    """The keys that an invalidation is about; a part that is None stands for any."""
+
+    __slots__ = ("glob", "matches", "prefix")
+
+    def __init__(
+        self, user_id: str | None = None, action: str | None = None, resource: str | None = None
+    ) -> None:
+        wanted = [None if part is None else _escaped(part) for part in (user_id, action, resource)]
+        known = wanted[: wanted.index(None)] if None in wanted else wanted
+        #: All selected keys begin with this.
+        self.prefix = ":".join([KEY_PREFIX, *(str(part) for part in known), ""])
+        #: The same keys as a glob, as Redis reads it.
+        self.glob = ":".join([KEY_PREFIX, *("*" if part is None else part for part in wanted), "*"])
+        part = "[^:]*"
+        #: Whether a key that has the prefix is selected; None: every one is.
+        self.matches = (
+            None
+            if wanted[len(known) :] == [None] * (3 - len(known))
+            else re.compile(
+                ":".join(
+                    [
+                        re.escape(KEY_PREFIX),
+                        *(part if name is None else re.escape(name) for name in wanted),
+                        part,
+                    ]
+                )
+            ).fullmatch
+        )
+
+
+_GLOB: Final = re.compile(
+    r"\\(?P<quoted>.)|\[(?P<not>\^)?(?P<set>(?:\\.|[^\]\\])*)\]"
+    r"|(?P<any>\*+)|(?P<one>\?)|(?P<self>.)",
+    re.DOTALL,
+)
+
+
+def glob_prefix(pattern: str) -> str:
+    """What every key that matches begins with."""
+    return re.split(r"[*?\[\\]", pattern, maxsplit=1)[0]
+
+
+def glob_expression(pattern: str) -> re.Pattern[str]:
+    """A glob as Redis reads it: ``*``, ``?``, ``[a-z]``, ``[^a]`` and ``\\`` before a character."""
+    parts = []
+    for token in _GLOB.finditer(pattern):
+        if token["any"]:
+            parts.append(".*")
+        elif token["one"]:
+            parts.append(".")
+        elif token["set"] is not None:
+            members = re.sub(r"(?<!\\)([\[&~|^])", r"\\\1", token["set"])
+            parts.append(f"[{'^' if token['not'] else ''}{members}]" if members else r"(?!)")
+        else:
+            parts.append(re.escape(token["quoted"] or token["self"]))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def key_parts(key: str) -> tuple[str, str, str, str] | None:
+    """User, action, resource and context digest of a key, or None if it is not one of ours."""
+    if not key.startswith(KEY_PREFIX + ":"):
+        return None
+    parts = key[len(KEY_PREFIX) + 1 :].split(":")
+    if len(parts) != _PARTS:
+        return None
+    user_id, action, resource, context = (
+        re.sub("%([0-9A-F]{2})", lambda code: chr(int(code[1], 16)), part) for part in parts
+    )
+    return user_id, action, resource, context

@@ -1,0 +1,140 @@
+"""Prometheus, in one process and in several."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+from conftest import run_python
+
+from cachecore import Cache
+from cachecore.policy import PolicyCache
+
+from .conftest import used
+
+prometheus = pytest.importorskip("prometheus_client")
+
+from cachecore.contrib.prometheus import (  # noqa: E402
+    CacheCollector,
+    CachePusher,
+    PolicyCollector,
+)
+
+
+def value(registry: object, name: str, **labels: str) -> float | None:
+    found: float | None = registry.get_sample_value(name, labels)  # type: ignore[attr-defined]
+    return found
+
+
+def test_a_collector_reads_each_cache_when_asked(cache: Cache[bytes]) -> None:
+    registry = prometheus.CollectorRegistry()
+    registry.register(CacheCollector({"one": cache, "two": Cache(7)}))
+    used(cache)
+    for name, expected in {
+        "cachecore_hits_total": 2,
+        "cachecore_misses_total": 1,
+        "cachecore_inserts_total": 3,
+        "cachecore_updates_total": 1,
+        "cachecore_deletes_total": 1,
+        "cachecore_expirations_total": 1,
+        "cachecore_evictions_total": 0,
+        "cachecore_entries": 1,
+        "cachecore_entries_limit": 1000,
+        "cachecore_sweeper_healthy": 0,
+    }.items():
+        assert value(registry, name, cache="one") == expected, name
+    assert value(registry, "cachecore_entries_limit", cache="two") == 7
+    text = prometheus.generate_latest(registry).decode()
+    assert "# TYPE cachecore_hits_total counter" in text
+    assert "# TYPE cachecore_used_bytes gauge" in text
+
+
+def test_a_closed_cache_is_left_out() -> None:
+    registry = prometheus.CollectorRegistry()
+    open_one, closed = Cache(1), Cache(1)
+    registry.register(CacheCollector({"open": open_one, "closed": closed}))
+    closed.close()
+    assert value(registry, "cachecore_entries", cache="open") == 0
+    assert value(registry, "cachecore_entries", cache="closed") is None
+
+
+async def test_a_policy_cache() -> None:
+    registry = prometheus.CollectorRegistry()
+    policy = PolicyCache()
+    registry.register(PolicyCollector(policy))
+    await policy.set("u", "a", "r", {"allow": True})
+    await policy.get("u", "a", "r")
+    await policy.get("u", "a", "other")
+    await policy.close()
+    await policy.get("u", "a", "r")
+    here = {"implementation": "cachecore"}
+    name = "cachecore_policy_requests_total"
+    counted = {
+        r: value(registry, name, result=r, **here) for r in ("hit", "miss", "stale", "error")
+    }
+    assert counted == {"hit": 1, "miss": 1, "stale": 0, "error": 1}
+    assert value(registry, "cachecore_policy_errors_total", operation="get", **here) == 1
+    assert value(registry, "cachecore_policy_lookup_duration_seconds_count", **here) == 3
+
+
+def test_a_pusher_adds_what_is_new(cache: Cache[bytes]) -> None:
+    registry = prometheus.CollectorRegistry()
+    pusher = CachePusher(cache, registry)
+    used(cache)
+    for _ in range(2):
+        pusher.push()
+        assert value(registry, "cachecore_hits_total", cache="default") == 2
+    cache.get("a")
+    pusher.push()
+    assert value(registry, "cachecore_hits_total", cache="default") == 3
+    cache.reset_stats()
+    cache.get("a")
+    pusher.push()
+    assert value(registry, "cachecore_hits_total", cache="default") == 4  # counters never go back
+    assert value(registry, "cachecore_entries", cache="default") == 1
+
+
+def test_a_pusher_has_a_thread_if_wanted(cache: Cache[bytes]) -> None:
+    registry = prometheus.CollectorRegistry()
+    pusher = CachePusher(cache, registry)
+    pusher.start(interval=3600)
+    with pytest.raises(RuntimeError):
+        pusher.start()
+    used(cache)
+    pusher.stop()  # at once, and pushes a last time
+    assert value(registry, "cachecore_hits_total", cache="default") == 2
+    with pytest.raises(ValueError, match="interval"):
+        pusher.start(0)
+
+
+def test_counters_of_several_processes_add_up(tmp_path: Path) -> None:
+    """As under gunicorn: caches made before the fork, pushers after it."""
+    program = """
+        import os, json, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from prometheus_client import CollectorRegistry, multiprocess
+        from cachecore import Cache
+        from cachecore.contrib.prometheus import CachePusher
+        cache = Cache(100)
+        workers = []
+        for number in (1, 2, 3):
+            worker = os.fork()
+            if not worker:
+                pusher = CachePusher(cache, registry=None)
+                for _ in range(number):
+                    cache["key"] = b"value"
+                    cache.get("key")
+                    pusher.push()
+                os._exit(0)
+            workers.append(worker)
+        assert not any(os.waitpid(worker, 0)[1] for worker in workers)
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)
+        names = ("cachecore_hits_total", "cachecore_inserts_total", "cachecore_entries")
+        print(json.dumps([registry.get_sample_value(n, {"cache": "default"}) for n in names]))
+    """
+    run = run_python(textwrap.dedent(program), PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    assert run.stderr == ""
+    assert json.loads(run.stdout) == [6, 3, 3]

@@ -1,0 +1,1 @@
+"""The policy cache and the cleanup task."""

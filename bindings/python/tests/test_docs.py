@@ -1,0 +1,19 @@
+"""Every block of Python in the guide and the README runs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import REPOSITORY, run_python
+
+PAGES = ["docs/python.md", "bindings/python/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page(page: str) -> None:
+    text = (REPOSITORY / page).read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    assert blocks
+    run = run_python("\n".join(blocks))
+    assert (run.returncode, run.stderr) == (0, "")
