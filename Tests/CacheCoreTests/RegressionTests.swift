@@ -178,4 +178,22 @@ import Testing
     #expect(cache.cache.resize(maxEntries: 1, maxBytes: 0) == .ok)
     #expect(cache.contains(bytes("a")))
   }
+
+  /// A fresh cache took its first reader for one of several, and lost the order
+  /// of what it read.
+  @Test(arguments: [UInt32(0), Options.manualClock])
+  func manyReadsInARowAreExact(clock: UInt32) throws {
+    let count = 1000
+    let cache = try #require(
+      TestCache(Options(flags: clock, shardCount: 1, maxEntries: UInt64(count), hashSeed: 1)))
+    defer { cache.close() }
+    for i in 0..<count { _ = cache.set(bytes("\(i)"), bytes("v")) }
+    // Every entry once, in an order of its own, without a write between.
+    let order = (0..<count).map { $0 * 617 % count }
+    for i in order { #expect(cache.get(bytes("\(i)")) != nil) }
+    for (number, i) in order.enumerated() {
+      _ = cache.set(bytes("new \(number)"), bytes("v"))
+      #expect(!cache.contains(bytes("\(i)")))
+    }
+  }
 }

@@ -183,9 +183,10 @@ extension Shard {
       stripe(number).lazyUntil.relaxed = now + ReadStripe.lazyMs
       return
     }
+    let reader = UInt32(number) + 1
     let other = counters.pointee.lastReader
-    counters.pointee.lastReader = UInt32(number)
-    if other == UInt32(number) || now > counters.pointee.lastReadMs + ReadStripe.lazyMs {
+    counters.pointee.lastReader = reader
+    if other == reader || other == 0 || now > counters.pointee.lastReadMs + ReadStripe.lazyMs {
       drain(stripe(number))
     } else {
       stripe(number).lazyUntil.relaxed = now + ReadStripe.lazyMs

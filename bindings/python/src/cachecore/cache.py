@@ -13,7 +13,6 @@ from typing import (
     Literal,
     NoReturn,
     Self,
-    TypedDict,
     TypeVar,
     Unpack,
     overload,
@@ -26,10 +25,12 @@ from .durations import Duration
 from .errors import CacheCoreError, ClosedError, RangeError, StateError, error_for
 from .handle import CLOSED, Handle, open_handle
 from .lease import Lease
+from .options import Options
 from .removals import Delivery, Listener, Removal
 from .serializers import Named, Serializer
 from .stats import EntryInfo, ScanRecord, Stats
 from .sweeper import Sweeper
+from .views import LiveItems, LiveValues
 
 if TYPE_CHECKING:
     from .byte_store import ByteStore
@@ -43,42 +44,6 @@ _POLICIES: Final = {"lru": _native.POLICY_LRU, "adaptive": _native.POLICY_ADAPTI
 _SCAN_BYTES: Final = 128 * 1024  # more than the largest record
 
 
-class Options(TypedDict, total=False):
-    """The options of a cache but for its first bound and its serializer; see ``Cache.__init__``."""
-
-    max_bytes: int | None
-    ttl: Duration | None
-    tti: Duration | None
-    policy: Literal["lru", "adaptive"]
-    on_removal: Listener | None
-    no_evict: bool
-    report_removals: bool
-    manual_clock: bool
-    shards: int
-    hash_seed: int
-    max_size: int | None
-    ttl_secs: Duration | None
-
-
-class _Items(ItemsView[Key, V]):
-    """What is still there when the iteration comes to it."""
-
-    _mapping: Cache[V]
-
-    def __iter__(self) -> Iterator[tuple[Key, V]]:
-        for key in self._mapping:
-            value = self._mapping.get(key, scratch.ABSENT)
-            if value is not scratch.ABSENT:
-                yield key, value
-
-
-class _Values(ValuesView[V]):
-    _mapping: Cache[V]
-
-    def __iter__(self) -> Iterator[V]:
-        return (value for _, value in self._mapping.items())
-
-
 class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A bounded cache: ``Cache(max_entries=10_000, ttl=300)``.
 
@@ -90,12 +55,11 @@ class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportInco
     Any method may be called from any thread.  A forked child has a private copy of the cache and
     a stopped sweeper.  A cache cannot be pickled.
 
-    It is a MutableMapping: iterating goes over a copy of the keys, as bytes, and no change meanwhile
-    is an error.  Unlike a dict, two caches are equal only if they are the same.
+    It is a MutableMapping: iterating goes over a copy of the keys, as bytes, whatever changes
+    meanwhile.  Two caches are equal only if they are the same.
 
-    Besides what is said with each method: a key or a value of the wrong type is a TypeError, a key
-    that is empty or longer than 65535 bytes an ArgumentError, and any call after ``close`` a
-    ClosedError.  The latter two are ValueErrors.
+    A key or a value of the wrong type is a TypeError, a key that is empty or longer than 65535
+    bytes an ArgumentError, any call after ``close`` a ClosedError; the latter two are ValueErrors.
 
     A value that was not stored is never passed over in silence: every method that stores raises
     RefusedError for one that the cache cannot hold, NoMemoryError when the system has no
@@ -341,7 +305,6 @@ class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportInco
         wanted = key_bytes(prefix)
         buffer = (ctypes.c_uint64 * (_SCAN_BYTES // 8))()  # aligned as records are
         cursor, size = ctypes.c_uint64(), ctypes.c_size_t()
-        unpack, header = _native.SCAN_RECORD.unpack_from, _native.SCAN_RECORD.size
         while True:
             self._run(
                 _native.scan,
@@ -353,13 +316,7 @@ class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportInco
                 ctypes.byref(size),
                 None,
             )
-            records = bytes(memoryview(buffer).cast("B")[: size.value])
-            at = 0
-            while at < len(records):
-                record_size, key_size, value_size, ttl_ms = unpack(records, at)
-                key = records[at + header : at + header + key_size]
-                yield ScanRecord(key, value_size, durations.seconds_left(ttl_ms))
-                at += record_size
+            yield from ScanRecord.unpack(bytes(memoryview(buffer).cast("B")[: size.value]))
             if cursor.value == 0:
                 return
 
@@ -373,11 +330,11 @@ class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportInco
 
     def items(self) -> ItemsView[Key, V]:
         """Keys and values; each value read counts as a use."""
-        return _Items(self)
+        return LiveItems(self)
 
     def values(self) -> ValuesView[V]:
         """The values; each one read counts as a use."""
-        return _Values(self)
+        return LiveValues(self)
 
     def delete_prefix(self, prefix: Key) -> int:
         """Deletes every live entry whose key begins with the prefix, which must not be empty.

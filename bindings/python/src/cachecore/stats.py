@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -68,6 +69,17 @@ class ScanRecord(NamedTuple):
     key: bytes
     value_size: int
     ttl: float  #: time left to live; NEVER if it does not expire
+
+    @classmethod
+    def unpack(cls, records: bytes) -> Iterator[ScanRecord]:
+        """The records that the library wrote."""
+        unpack, header = _native.SCAN_RECORD.unpack_from, _native.SCAN_RECORD.size
+        at = 0
+        while at < len(records):
+            record_size, key_size, value_size, ttl_ms = unpack(records, at)
+            key = records[at + header : at + header + key_size]
+            yield cls(key, value_size, seconds_left(ttl_ms))
+            at += record_size
 
 
 class SweeperState(enum.Enum):
