@@ -121,7 +121,7 @@ typedef struct cachecore cachecore_t;
 
 enum {
   /* Forget what was used longest ago: exact within a shard as long as one
-   * thread reads it, to the millisecond when several do. */
+   * thread uses it, to the millisecond or so when several do. */
   CACHECORE_POLICY_LRU = 0,
   /* Keep what is likely to be used again, by recency or by frequency,
    * whichever serves the present load: scans pass through without emptying

@@ -103,39 +103,24 @@ extension Cache {
   }
 
   package func clear() {
-    forEachShard { shard in
-      var left = shard.lock.withLock {
-        shard.drainAllReads()
-        return shard.counters.pointee.entries
-      }
-      inSlices(shard) { startNs in
-        let endNs = startNs + Cache.sliceNs
-        while left > 0, let ref = shard.policy.any() {
-          let isExpired = !shard.isLive(ref, at: clock.coarse)
-          shard.remove(ref, because: isExpired ? .expired : .deleted)
-          region.entryBudget.give(1)
-          if isExpired {
-            shard.counters.pointee.expirations += 1
-          } else {
-            shard.counters.pointee.deletes += 1
-          }
-          left -= 1
-          if left % 16 == 0, platform_now_ns() >= endNs { return false }
-        }
-        var discard = Discard.more
-        while discard == .more, platform_now_ns() < endNs { discard = shard.trim() }
-        return discard != .more
-      }
-    }
+    _ = removeAll(UnsafeRawBufferPointer(start: nil, count: 0), andExpired: true)
+    forEachShard { shard in inSlices(shard) { _ in shard.trim() != .more } }
   }
 
   package func deletePrefix(_ prefix: UnsafeRawBufferPointer) -> UInt64 {
+    removeAll(prefix)
+  }
+
+  /// Walks every shard and removes the live entries with a prefix, or all.
+  private func removeAll(
+    _ prefix: UnsafeRawBufferPointer, andExpired: Bool = false
+  ) -> UInt64 {
     var removed: UInt64 = 0
     forEachShard { shard in
       var position: UInt64 = 0
       inSlices(shard) { _ in
-        let next = shard.deletePrefix(
-          prefix, from: position, removed: &removed, at: clock.coarse)
+        let next = shard.removeEntries(
+          prefix, from: position, removed: &removed, at: clock.coarse, andExpired: andExpired)
         position = next ?? 0
         return next == nil
       }

@@ -96,7 +96,15 @@ package struct Bucket {
 
   @inline(__always)
   package func unguard() {
-    guards.pointee.wrappingSubtract(1, ordering: .releasing)
+    // 0: the bucket was given up and its page discarded meanwhile.
+    var before = guards.relaxed
+    while before != 0 {
+      let (exchanged, original) = guards.pointee.compareExchange(
+        expected: before, desired: before &- 1, successOrdering: .releasing,
+        failureOrdering: .relaxed)
+      if exchanged { return }
+      before = original
+    }
   }
 
   /// Gives the bucket a new version and waits until nobody writes to what it

@@ -255,6 +255,8 @@ package struct Index {
     return growth
   }
 
+  package var chargedPages: UInt64 { bucketsSpan.chargedPages + overflowSpan.chargedPages }
+
   // MARK: Growing
 
   package var bucketCount: UInt32 { UInt32(truncatingIfNeeded: table.relaxed >> 32) }
@@ -281,7 +283,9 @@ package struct Index {
     let bit = mask + 1
     let old = Bucket(buckets + Int(count - baseBuckets * bit) * Bucket.size)
     let new = Bucket(buckets + Int(count) * Bucket.size)
-    new.version.relaxed = state.pointee.versions
+    // A version that nobody has seen, also of readers with a larger table of
+    // earlier; again when it is filled, since they may have found it empty.
+    renew(new)
     var failure = Span.Growth.done
     forEachSlot(in: old) { bucket, slot in
       let ref = bucket.ref(slot).relaxed
@@ -292,6 +296,7 @@ package struct Index {
       abandon(new)
       return failure
     }
+    renew(new)
     publish(count: count + 1, mask: mask)
     renew(old)
     forEachSlot(in: old) { bucket, slot in
@@ -326,7 +331,11 @@ package struct Index {
       isComplete =
         add(to: to, tag: bucket.tag(slot).relaxed, ref: bucket.ref(slot).relaxed) == .done
     }
-    if isComplete { publish(count: last, mask: mask) }
+    if isComplete {
+      // For readers of this size of table from an earlier time.
+      renew(to)
+      publish(count: last, mask: mask)
+    }
     // What was added for nothing, or what is left behind: cleared between two
     // versions, as in a split.
     let (keeper, leaver) = isComplete ? (to, from) : (from, to)
@@ -359,11 +368,13 @@ package struct Index {
     }
   }
 
-  /// Empties a chain that no reader knows of yet.
+  /// Empties a chain that only readers of a larger table of earlier can know of.
   private func abandon(_ first: Bucket) {
     for slot in 0..<Bucket.slotCount { first.clear(slot) }
     var next = first.next.relaxed
     first.next.relaxed = 0
+    // Before its overflow buckets become parts of other chains.
+    renew(first)
     while next != 0 {
       let bucket = overflowBucket(next)
       let following = bucket.next.relaxed

@@ -78,6 +78,8 @@ package struct Arena {
   /// The most units one block could ever have here.
   package var largestBlock: UInt64 { unitsMax - UInt64(Arena.firstRef) }
 
+  package var chargedPages: UInt64 { span.chargedPages + pagesSpan.chargedPages }
+
   // MARK: Taking and giving
 
   package enum Allocation {

@@ -163,11 +163,16 @@ struct AdaptivePolicy {
   /// Gives the tables' memory back if they are far too large, and with it what
   /// was learned. False if the system refused.
   func dropTables() -> Bool {
-    guard UInt64(state.pointee.entriesMeant) > AdaptivePolicy.excess * count else { return true }
+    let meant = state.pointee.entriesMeant
+    let isFarTooLarge =
+      meant > AdaptivePolicy.entriesMeantMin && UInt64(meant) > AdaptivePolicy.excess * count
+    guard count == 0 || isFarTooLarge else { return true }
     state.pointee.entriesMeant = 0
     let isSketchDone = sketch.drop()
     return ghosts.drop() && isSketchDone
   }
+
+  var chargedPages: UInt64 { sketch.chargedPages + ghosts.chargedPages }
 
   private var hasTables: Bool { state.pointee.entriesMeant != 0 }
 
@@ -293,9 +298,6 @@ struct AdaptivePolicy {
     state.pointee.random = random
     return random & AdaptivePolicy.jitterMask == 0
   }
-
-  /// Any entry.
-  func any() -> Ref? { oldestOfWindow ?? oldestOfMain }
 
   private var oldestOfWindow: Ref? { list(.windowOld).oldest ?? list(.windowYoung).oldest }
 

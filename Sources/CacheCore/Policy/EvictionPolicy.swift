@@ -91,6 +91,9 @@ package struct EvictionPolicy {
     isAdaptive ? adaptive.victim { spread(hashOf($0)) } : lru.victim()
   }
 
+  /// Pages of memory that the policy takes beyond the control area.
+  package var chargedPages: UInt64 { isAdaptive ? adaptive.chargedPages : 0 }
+
   /// What is probably forgotten after `ref`, if that can be told for nothing.
   @inline(__always)
   package func likelyVictim(after ref: Ref) -> Ref? { isAdaptive ? nil : lru.newer(than: ref) }
@@ -98,9 +101,6 @@ package struct EvictionPolicy {
   /// Gives back what the policy keeps beyond the lists, if that is far too much
   /// for them. False if the system refused.
   package func dropTables() -> Bool { isAdaptive ? adaptive.dropTables() : true }
-
-  /// Any entry, for whoever means to remove them all.
-  package func any() -> Ref? { isAdaptive ? adaptive.any() : lru.oldest }
 
   /// Checks the links. The number of entries.
   package func checkInvariants() -> UInt64 {

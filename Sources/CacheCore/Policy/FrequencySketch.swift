@@ -110,6 +110,8 @@ struct FrequencySketch {
     }
   }
 
+  var chargedPages: UInt64 { span.chargedPages }
+
   /// Gives the memory back. False if the system refused.
   func drop() -> Bool {
     state.pointee.lines = 0

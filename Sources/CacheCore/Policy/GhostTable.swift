@@ -111,6 +111,8 @@ struct GhostTable {
     if tickDoubles { state.pointee.tick *= 2 }
   }
 
+  var chargedPages: UInt64 { span.chargedPages }
+
   /// Gives the memory back. False if the system refused.
   func drop() -> Bool {
     state.pointee.buckets = 0

@@ -129,17 +129,21 @@ extension Shard {
       index.reset()
     }
     if !policy.dropTables() { return .failed }
-    contractIndex()
+    let mayContract = contractIndex()
     let result = index.trim()
     if result != .done { return result }
-    return index.isSparse(entries: counters.pointee.entries) ? .more : arena.trim()
+    if mayContract, index.isSparse(entries: counters.pointee.entries) { return .more }
+    return arena.trim()
   }
 
-  /// Takes some buckets back if there are far too many.
-  package func contractIndex(atMost limit: Int = Shard.contractionsAtOnce) {
+  /// Takes some buckets back if there are far too many. False if there is no
+  /// memory for that at present.
+  @discardableResult
+  package func contractIndex(atMost limit: Int = Shard.contractionsAtOnce) -> Bool {
     for _ in 0..<limit where index.isSparse(entries: counters.pointee.entries) {
-      if !index.contract() { return }
+      if !index.contract() { return false }
     }
+    return true
   }
 
   // MARK: Pace

@@ -75,9 +75,11 @@ extension Shard {
     // Everything above is read before the version is read again; pairs with
     // the fence in Index.renew.
     atomicMemoryFence(ordering: .acquiring)
+    // The table first: if this is its size once more, what was renewed before
+    // that is seen in the version.
     isSettled =
-      !isStray && version & 1 == 0 && bucket.version.relaxed == version
-      && (slot != nil || index.table.relaxed == table)
+      !isStray && version & 1 == 0 && (slot != nil || index.tableNow == table)
+      && bucket.version.relaxed == version
     return result
   }
 
@@ -179,14 +181,12 @@ extension Shard {
   @inline(never)
   private func drainIfAlone(at now: UInt64) {
     let number = ReadStripe.indexForThisThread(count: stripeCount)
-    guard lock.tryAcquire() else {
-      stripe(number).lazyUntil.relaxed = now + ReadStripe.lazyMs
-      return
-    }
+    guard lock.tryAcquire() else { return }
     let reader = UInt32(number) + 1
     let other = counters.pointee.lastReader
     counters.pointee.lastReader = reader
-    if other == reader || other == 0 || now > counters.pointee.lastReadMs + ReadStripe.lazyMs {
+    let isAlone = other == reader || other == 0 || region.clock.isManual
+    if isAlone || now > counters.pointee.lastReadMs + ReadStripe.lazyMs {
       drain(stripe(number))
     } else {
       stripe(number).lazyUntil.relaxed = now + ReadStripe.lazyMs

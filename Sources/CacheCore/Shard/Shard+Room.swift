@@ -255,7 +255,7 @@ extension Shard {
   /// Gives up to `pageCount` pages of the arena back to the budget, from its
   /// end, forgetting as much as that takes. How many were given up.
   package func surrender(pageCount: UInt64, at now: UInt64) -> UInt64 {
-    let before = region.pagesUsed.relaxed
+    let before = chargedPages
     let charged = arena.span.chargedPages
     let target = charged > pageCount ? charged - pageCount : 0
     retreat(
@@ -272,19 +272,25 @@ extension Shard {
       let used = UInt64(arena.state.pointee.top) * UInt64(Entry.unit)
       _ = arena.span.shrink(to: max(used, target * UInt64(Geometry.page)))
     }
-    let after = region.pagesUsed.relaxed
+    let after = chargedPages
     return before > after ? before - after : 0
+  }
+
+  /// Pages that this shard has of the budget, but for its control area.
+  private var chargedPages: UInt64 {
+    arena.chargedPages + index.chargedPages + policy.chargedPages
   }
 
   /// Clears everything at and beyond `targetTop`, as far as leases allow.
   private func retreat(to targetTop: Ref, at now: UInt64) {
     let arena = arena
     guard arena.state.pointee.top > targetTop else { return }
+    while removeSomeExpired(at: now) > 0, arena.state.pointee.top > targetTop {}
     // Holes for what is there now, made by forgetting what the policy names
     // and not what happens to be there.
     let wanted = UInt64(arena.state.pointee.top - targetTop)
     while arena.state.pointee.holeUnits < wanted, arena.state.pointee.top > targetTop {
-      if dropRemoval() || removeSomeExpired(at: now) > 0 { continue }
+      if dropRemoval() { continue }
       guard !header.pointee.isNoEvict, let victim = victim() else { break }
       evict(victim)
       region.entryBudget.give(1)

@@ -42,20 +42,26 @@ extension Shard {
   }
 
   /// Removes live entries with the prefix from `position` on, as `scan` would
-  /// list them.
-  package func deletePrefix(
+  /// list them, and expired ones too if asked to.
+  package func removeEntries(
     _ prefix: UnsafeRawBufferPointer, from position: UInt64, removed: inout UInt64,
-    at now: UInt64
+    at now: UInt64, andExpired: Bool
   ) -> UInt64? {
     var position = position
     for _ in 0..<Shard.bucketsAtOnce {
       guard let (bucket, end) = index.bucket(at: position) else { return nil }
       withPlaces(in: bucket, from: position, prefix: prefix) { places in
-        for place in places where isLive(place.ref, at: now) {
-          remove(place.ref, because: .deleted)
-          counters.pointee.deletes += 1
+        for place in places {
+          let isLive = isLive(place.ref, at: now)
+          guard isLive || andExpired else { continue }
+          remove(place.ref, because: isLive ? .deleted : .expired)
           region.entryBudget.give(1)
-          removed += 1
+          if isLive {
+            counters.pointee.deletes += 1
+            removed += 1
+          } else {
+            counters.pointee.expirations += 1
+          }
         }
       }
       position = end

@@ -76,9 +76,10 @@ extension Shard {
     if case .block(let block, let blockFlags) = arena.allocate(units) {
       (ref, flags) = (block, blockFlags)
     } else {
-      if slot == nil { region.entryBudget.give(1) }
+      let hasCredit = slot == nil
       switch makeRoom(units: units, at: now, mayAskOthers: mayAskOthers) {
       case .none(let shortage):
+        if hasCredit { region.entryBudget.give(1) }
         return giveUp(
           parts, key, value, units, deadline: deadline, isLive: isLive, at: now, shortage,
           mayAskOthers: mayAskOthers)
@@ -87,7 +88,7 @@ extension Shard {
       }
       // Making room may have removed or moved the older entry.
       slot = find(parts, key)
-      if slot == nil, !region.entryBudget.take(1) {
+      if slot == nil, !hasCredit, !region.entryBudget.take(1) {
         abandon(ref, flags, units)
         return mayAskOthers ? .needsEntry : refuse(nil, parts, isLive: false, as: .refused)
       }
@@ -204,6 +205,7 @@ extension Shard {
       index.renew(first)
       return false
     }
+    revive(slot.ref)
     let use = entry.useNow
     let segment = entry.identity.relaxed & Entry.Identity.segmentMask
     entry.write(
