@@ -196,4 +196,18 @@ import Testing
       #expect(!cache.contains(bytes("\(i)")))
     }
   }
+
+  /// A donor whose end came down by expiry alone, farther than asked, trapped.
+  @Test func aDonorGivesUpWhatHasExpired() throws {
+    let cache = try #require(
+      TestCache(Options(flags: Options.manualClock, shardCount: 1, maxBytes: 4 << 20)))
+    defer { cache.close() }
+    for i in 0..<10_000 { _ = cache.set(bytes("\(i)"), bytes("value"), ttlMs: 10) }
+    cache.advance(ms: 10)
+    let shard = cache.cache.shard(0)
+    let given = shard.lock.withLock { shard.surrender(pageCount: 1, at: cache.cache.clock.coarse) }
+    #expect(given >= 1)
+    cache.cache.checkInvariants()
+    #expect(cache.cache.statistics().evictions == 0)
+  }
 }

@@ -284,8 +284,8 @@ extension Shard {
   /// Clears everything at and beyond `targetTop`, as far as leases allow.
   private func retreat(to targetTop: Ref, at now: UInt64) {
     let arena = arena
+    while arena.state.pointee.top > targetTop, removeSomeExpired(at: now) > 0 {}
     guard arena.state.pointee.top > targetTop else { return }
-    while removeSomeExpired(at: now) > 0, arena.state.pointee.top > targetTop {}
     // Holes for what is there now, made by forgetting what the policy names
     // and not what happens to be there.
     let wanted = UInt64(arena.state.pointee.top - targetTop)
