@@ -184,7 +184,13 @@ extension Shard {
     }
     switch placeElsewhere(ref) {
     case .none: return false
-    case .forgotten: return true
+    case .forgotten:
+      // An empty window begins at the block that was here. That may have become
+      // the end of a hole before it: then the window begins where the hole does.
+      if window.units == 0, ref < arena.state.pointee.top {
+        window = Arena.Window(start: block(at: ref))
+      }
+      return true
     case .block(let target, let flags):
       let hash = hash(of: ref).forIndex
       move(index.find(hash: hash, ref: ref)!, to: target, flags: flags, hash: hash)
