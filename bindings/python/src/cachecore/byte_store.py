@@ -10,7 +10,7 @@ from . import _native, batch, durations, scratch
 from .arguments import Key, Value, key_bytes, value_bytes
 from .durations import Duration
 from .errors import CacheCoreError, RangeError
-from .handle import Handle
+from .handle import Handle, opened
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Key)
@@ -115,7 +115,7 @@ class ByteStore(Generic[V]):
         found: dict[K, V] = {}
         failures: batch.Failures = []
         loads = self._loads
-        for key, status, content in batch.get_many(self._open(), wanted):
+        for key, status, content in batch.get_many(opened(self._handle), wanted):
             if status == _native.OK:
                 value: Any = content if loads is None else loads(content)
                 found[key] = value
@@ -193,7 +193,7 @@ class ByteStore(Generic[V]):
         if self._dumps is not None:
             contents = list(map(self._dumps, contents))
         contents = list(map(value_bytes, contents))
-        failures = batch.set_many(self._open(), keys, contents, durations.ttl_ms(ttl))
+        failures = batch.set_many(opened(self._handle), keys, contents, durations.ttl_ms(ttl))
         if self._listening:
             self._deliver()
         self._raise_failures("cachecore_set_many", failures, len(keys))
@@ -213,16 +213,13 @@ class ByteStore(Generic[V]):
     def delete_many(self, keys: Iterable[Key]) -> int:
         """Removes entries in one native call; how many of them were live."""
         wanted = list(keys)
-        total, failures = batch.delete_many(self._open(), wanted)
+        total, failures = batch.delete_many(opened(self._handle), wanted)
         if self._listening:
             self._deliver()
         self._raise_failures("cachecore_delete_many", failures, len(wanted))
         return total
 
     # -- What Cache adds, on either path ---------------------------------------------------------
-
-    def _open(self) -> Handle:
-        raise NotImplementedError
 
     def _on(self, function: Callable[..., int], key: Key, *arguments: Any) -> int:
         raise NotImplementedError

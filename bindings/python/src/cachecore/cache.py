@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, ValuesView
 from datetime import datetime
-from types import TracebackType
 from typing import (
     TYPE_CHECKING,
     Any,
     Final,
     Literal,
-    NoReturn,
-    Self,
     TypeVar,
     Unpack,
     overload,
@@ -23,8 +20,9 @@ from .arguments import Key, Value, bound, key_bytes, natural, value_bytes
 from .batch import Failures
 from .durations import Duration
 from .errors import CacheCoreError, ClosedError, RangeError, StateError, error_for
-from .handle import CLOSED, Handle, open_handle
+from .handle import CLOSED, open_handle
 from .lease import Lease
+from .mapping import CacheMapping
 from .options import Options
 from .removals import Delivery, Listener, Removal
 from .serializers import Named, Serializer
@@ -44,7 +42,7 @@ _POLICIES: Final = {"lru": _native.POLICY_LRU, "adaptive": _native.POLICY_ADAPTI
 _SCAN_BYTES: Final = 128 * 1024  # more than the largest record
 
 
-class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
+class Cache(ByteStore[V], CacheMapping[Key, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A bounded cache: ``Cache(max_entries=10_000, ttl=300)``.
 
     Keys are bytes, or str for its UTF-8.  Values are bytes-like going in and bytes coming out, or
@@ -180,31 +178,6 @@ class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportInco
         if handle is not None and handle is not CLOSED:
             _native.sweeper_stop(handle, 0)  # ends triggers that wait; else "not running"
 
-    @property
-    def closed(self) -> bool:
-        return self._handle is CLOSED
-
-    def __enter__(self) -> Self:
-        self._open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a cache belongs to its process and cannot be copied or pickled")
-
     def __repr__(self) -> str:
         if self._handle is CLOSED:
             return "<cachecore.Cache closed>"
@@ -280,15 +253,6 @@ class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportInco
             if value is not scratch.ABSENT:
                 return key, value
         raise KeyError("popitem(): the cache is empty") from None
-
-    def setdefault(self, key: Key, default: V = None) -> V:  # type: ignore[assignment]
-        """The value, which is ``default`` from now on if there was none."""
-        value = self.get(key, scratch.ABSENT)
-        while value is scratch.ABSENT:
-            if self.add(key, default):
-                return default
-            value = self.get(key, scratch.ABSENT)
-        return value
 
     def update(self, entries: Any = (), /, **more: V) -> None:
         """As of a dict; one native call."""
@@ -449,12 +413,6 @@ class Cache(ByteStore[V], MutableMapping[Key, V]):  # pyright: ignore[reportInco
             self._delivery.deliver(self._take)
 
     # -- Calling the library ---------------------------------------------------------------------
-
-    def _open(self) -> Handle:
-        handle = self._handle
-        if handle is CLOSED:
-            raise ClosedError("the cache is closed")
-        return handle
 
     def _run(self, function: Callable[..., int], *arguments: Any) -> int:
         """Calls a function of the whole cache."""

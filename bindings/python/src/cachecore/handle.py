@@ -20,7 +20,7 @@ import ctypes
 import weakref
 
 from . import _native
-from .errors import error_for
+from .errors import ClosedError, error_for
 
 
 class Handle(ctypes.c_void_p):
@@ -29,6 +29,13 @@ class Handle(ctypes.c_void_p):
 
 #: The handle of every closed cache.
 CLOSED = Handle(None)
+
+
+def opened(handle: Handle) -> Handle:
+    """The handle itself; ClosedError for that of a closed cache."""
+    if handle is CLOSED:
+        raise ClosedError("the cache is closed")
+    return handle
 
 
 def open_handle(options: _native.Options) -> Handle:

@@ -10,17 +10,16 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
-    MutableMapping,
     ValuesView,
 )
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from . import _native, durations, scratch
 from .arguments import bound
 from .durations import Duration
 from .errors import CacheCoreError, ClosedError, StateError, error_for
-from .handle import CLOSED, Handle, open_handle
+from .handle import CLOSED, open_handle
+from .mapping import CacheMapping
 from .removals import Cause, Delivery
 from .stats import Stats
 
@@ -51,7 +50,7 @@ class _Values(ValuesView[V]):
         return (value for _, value in self._mapping._snapshot())
 
 
-class ObjectCache(ObjectStore[K, V], MutableMapping[K, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
+class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A bounded cache of Python objects: ``ObjectCache(10_000, ttl=300)``.
 
     Keys are anything hashable, values any objects.  They are kept by reference, not copied: a
@@ -133,31 +132,6 @@ class ObjectCache(ObjectStore[K, V], MutableMapping[K, V]):  # pyright: ignore[r
         """Drops every reference; further calls do nothing.  Nothing is reported as removed."""
         self._exchange(CLOSED, ctypes.addressof(CLOSED))
 
-    @property
-    def closed(self) -> bool:
-        return self._handle is CLOSED
-
-    def __enter__(self) -> Self:
-        self._open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a cache belongs to its process and cannot be copied or pickled")
-
     def __repr__(self) -> str:
         if self._handle is CLOSED:
             return "<cachecore.ObjectCache closed>"
@@ -229,15 +203,6 @@ class ObjectCache(ObjectStore[K, V], MutableMapping[K, V]):  # pyright: ignore[r
                 return key, value
         raise KeyError("popitem(): the cache is empty") from None
 
-    def setdefault(self, key: K, default: V = None) -> V:  # type: ignore[assignment]
-        """The object, which is ``default`` from now on if there was none."""
-        value = self.get(key, scratch.ABSENT)
-        while value is scratch.ABSENT:
-            if self.add(key, default):
-                return default
-            value = self.get(key, scratch.ABSENT)
-        return value
-
     # -- The cache as a whole --------------------------------------------------------------------
 
     def clear(self) -> None:
@@ -297,12 +262,6 @@ class ObjectCache(ObjectStore[K, V], MutableMapping[K, V]):  # pyright: ignore[r
     def _deliver(self) -> None:
         if self._notices and self._delivery is not None:
             self._delivery.deliver(self._fetch)
-
-    def _open(self) -> Handle:
-        handle = self._handle
-        if handle is CLOSED:
-            raise ClosedError("the cache is closed")
-        return handle
 
     def _run(self, function: Callable[..., int], *arguments: Any) -> int:
         self._flush()
