@@ -164,12 +164,10 @@ static int store(ObjectStore *self, Storing *storing, const char *function,
   }
   if (status == CACHECORE_OK) {
     object_enlist(self, slot);
-    if (at == ABSENT) {
+    if (at == ABSENT)
       object_put(self, slot);
-    } else {
-      self->table[at] = slot;
-      self->version++;
-    }
+    else
+      object_replace(self, at, slot);
   }
   object_collect(self);
   if (status != CACHECORE_OK) object_drop_slot(slot);
@@ -326,6 +324,15 @@ static PyObject *collect_method(ObjectStore *self, PyObject *nothing) {
   Py_RETURN_NONE;
 }
 
+static PyObject *drain(ObjectStore *self, PyObject *nothing) {
+  PyObject *notices = self->notices, *fresh = PyList_New(0);
+
+  (void)nothing;
+  if (fresh == NULL || notices == NULL) return fresh;
+  self->notices = fresh;
+  return notices;
+}
+
 static PyObject *limit(ObjectStore *self, PyObject *arguments) {
   unsigned long long entries, weight;
 
@@ -341,7 +348,7 @@ static void drop_all(ObjectStore *self) {
 
   self->table = NULL;
   self->live = self->used = self->use_count = 0;
-  self->version++;
+  self->rebuilds++;
   PyMem_Free(table);
   while (self->slots.after != &self->slots) {
     Slot *slot = self->slots.after;
@@ -436,6 +443,8 @@ static PyMethodDef methods[] = {
      "A list of (key, value), one for each live entry."},
     {"_collect", (PyCFunction)collect_method, METH_NOARGS,
      "Drops the references to what has left the cache."},
+    {"_drain", (PyCFunction)drain, METH_NOARGS,
+     "The list of (key, value, cause) not yet delivered, each once."},
     {"_flush", (PyCFunction)flush_method, METH_NOARGS,
      "Tells the engine of the uses that wait; before anything else is asked."},
     {"_limit", (PyCFunction)limit, METH_VARARGS,

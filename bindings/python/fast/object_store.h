@@ -7,15 +7,15 @@
  *   hash, and a number that tells keys of equal hash apart.  What the engine
  *   stores as the value is the slot's address.  A read asks the table for the
  *   slot and the engine whether it is still there, which tells the engine of
- * the use, too.
+ *   the use, too.
  *
  * Who owns what
  *   A slot (object_slots.c) holds one reference to the key and one to the
- * value. It lives from being stored until the engine reports its removal, each
- *   exactly once, and no longer: `collect` takes those reports.  So an address
- *   that the engine gives out is good, as only `collect` frees slots, and only
- *   with the GIL.  All slots are in one list besides, for the garbage collector
- *   and for closing.
+ *   value.  It lives from being stored until the engine reports its removal,
+ *   each exactly once, and no longer: `collect` takes those reports.  So an
+ *   address that the engine gives out is good, as only `collect` frees slots,
+ *   and only with the GIL.  All slots are in one list besides, for the garbage
+ *   collector and for closing.
  *
  * Uses that wait
  *   Where the order of use is all that a use changes (policy LRU, no time to
@@ -26,10 +26,10 @@
  *   to say: the deadline in a slot is no later than the engine's.
  *
  * When Python runs
- *   Hashing and comparing run before anything is changed; if the table has
- *   changed during a comparison the lookup begins again.  From the last
- *   comparison to the end of the change no code of Python's runs.  References
- *   are dropped at the very end, when all is consistent.
+ *   Hashing and comparing run before anything is changed; if slots of such a
+ *   hash have changed during a comparison the lookup begins again.  From the
+ *   last comparison to the end of the change no code of Python's runs.
+ *   References are dropped at the very end, when all is consistent.
  */
 #ifndef CACHECORE_OBJECT_STORE_H
 #define CACHECORE_OBJECT_STORE_H
@@ -51,13 +51,15 @@ typedef struct Slot {
 } Slot;
 
 #define USES 128
+#define HASH_CLASSES 32
 
 typedef struct {
   PyObject_HEAD Handle handle;
   Slot **table; /* open addressing, linear probing; NULL and TOMB are free */
   unsigned bits;
   size_t live, used; /* slots in the table; those and tombs */
-  uint64_t version;  /* of the table: differs after every change */
+  unsigned rebuilds; /* of the table */
+  unsigned changes[HASH_CLASSES]; /* to slots whose hash is in the class */
   Slot slots;        /* the anchor of the list of all */
   uint64_t weight, max_weight, max_entries;
   Slot *uses[USES]; /* not yet told to the engine; NULL: used again since */
@@ -86,6 +88,9 @@ int object_reserve(ObjectStore *self);
 
 /* Puts a slot in, for which there is room and no other of its key. */
 void object_put(ObjectStore *self, Slot *slot);
+
+/* Puts a slot in the place of another of its key. */
+void object_replace(ObjectStore *self, size_t at, Slot *slot);
 
 /* Takes the slot out, if it is in; another may be in its place. */
 void object_take_out(ObjectStore *self, Slot *slot);

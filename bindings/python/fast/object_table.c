@@ -9,12 +9,20 @@ static size_t next(const ObjectStore *self, size_t at) {
   return (at + 1) & (((size_t)1 << self->bits) - 1);
 }
 
+static unsigned *changes(ObjectStore *self, Py_hash_t hash) {
+  return &self->changes[(uint64_t)hash % HASH_CLASSES];
+}
+
+/* A comparison that always changes what it is about must not hang us. */
+#define TRIES 1000
+
 size_t object_lookup(ObjectStore *self, PyObject *key, Id *id) {
-  uint64_t version;
+  unsigned rebuilds, changed, tries = 0;
   size_t at;
 
 begin:
-  version = self->version;
+  rebuilds = self->rebuilds;
+  changed = *changes(self, id->hash);
   id->ordinal = 0;
   if (self->table == NULL) return ABSENT;
   for (at = home(self, id->hash);; at = next(self, at)) {
@@ -28,7 +36,13 @@ begin:
       equal = PyObject_RichCompareBool(candidate, key, Py_EQ);
       Py_DECREF(candidate);
       if (equal < 0) return FAILED;
-      if (version != self->version) goto begin;
+      if (rebuilds != self->rebuilds || changed != *changes(self, id->hash)) {
+        if (++tries < TRIES) goto begin;
+        PyErr_SetString(
+            PyExc_RuntimeError,
+            "comparing keys of the cache changed the cache each time");
+        return FAILED;
+      }
     }
     if (equal) {
       *id = slot->id;
@@ -45,8 +59,12 @@ void object_put(ObjectStore *self, Slot *slot) {
     at = next(self, at);
   self->used += self->table[at] == NULL;
   self->live++;
+  object_replace(self, at, slot);
+}
+
+void object_replace(ObjectStore *self, size_t at, Slot *slot) {
   self->table[at] = slot;
-  self->version++;
+  ++*changes(self, slot->id.hash);
 }
 
 /* At most two thirds are in use. */
@@ -65,7 +83,7 @@ int object_reserve(ObjectStore *self) {
   self->table = after;
   self->bits = bits;
   self->live = self->used = 0;
-  self->version++;
+  self->rebuilds++;
   for (size_t at = 0; at < size; at++)
     if (before[at] != NULL && before[at] != TOMB) object_put(self, before[at]);
   PyMem_Free(before);
@@ -80,7 +98,7 @@ void object_take_out(ObjectStore *self, Slot *slot) {
     self->table[at] = self->table[next(self, at)] == NULL ? NULL : TOMB;
     self->used -= self->table[at] == NULL;
     self->live--;
-    self->version++;
+    ++*changes(self, slot->id.hash);
     return;
   }
 }

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import eventually, run_python
 
-from cachecore import Cache, Lease, SweeperState
+from cachecore import Cache, Lease, ObjectCache, SweeperState
 
 # CPython 3.12 and later warn of any fork while there is a second thread.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -48,6 +48,35 @@ def test_the_child_has_the_entries() -> None:
 
         in_child(child)
         assert cache.get("k") == b"v" and len(cache) == 1
+
+
+def test_objects_in_a_child_forked_while_others_write() -> None:
+    with ObjectCache[int, int](100) as cache:
+        stop = threading.Event()
+
+        def write() -> None:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                cache[number % 150] = number
+
+        threads = [threading.Thread(target=write) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+
+        def child() -> None:
+            assert len(cache) == len(list(cache))
+            for number in range(200):
+                cache[number] = number
+            assert len(cache) == len(list(cache)) == 100
+
+        try:
+            for _ in range(20):
+                in_child(child)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
 
 
 def test_the_sweeper_is_stopped_in_the_child() -> None:

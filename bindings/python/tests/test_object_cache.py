@@ -168,14 +168,16 @@ def test_hash_and_eq_that_raise(cache: Objects) -> None:
     assert dict(cache) == {"k": 1}
 
 
-def test_eq_that_changes_the_cache() -> None:
+@pytest.mark.parametrize("seed", range(40))
+def test_eq_that_changes_the_cache(seed: int) -> None:
+    dice = random.Random(seed)
     with ObjectCache[Any, int](1000) as cache:
 
         class Meddling(Same):
             def __eq__(self, other: object) -> bool:
                 for number in range(50):
-                    cache[f"{random.random()}"] = number
-                if random.random() < 0.3:
+                    cache[f"{dice.random()}"] = number
+                if dice.random() < 0.3:
                     cache.clear()
                 return super().__eq__(other)
 
@@ -186,6 +188,55 @@ def test_eq_that_changes_the_cache() -> None:
             cache.get(Meddling(f"{number % 7}"))
             cache.pop(Meddling(f"{number % 3}"), None)
         assert len(cache) == len(list(cache))
+
+
+def test_eq_that_never_lets_a_comparison_stand() -> None:
+    with ObjectCache[Any, int](10) as cache:
+        other = Same("other")
+        meddling = True  # a comparison within that: leave it alone
+
+        class Restless(Same):
+            def __eq__(self, key: object) -> bool:
+                nonlocal meddling
+                if not meddling:
+                    meddling = True
+                    cache[other] = 0
+                    meddling = False
+                return super().__eq__(key)
+
+            __hash__ = Same.__hash__
+
+        cache[Restless("a")] = 1
+        cache[other] = 0
+        meddling = False
+        for call in (cache.get, cache.pop, cache.__contains__, lambda key: cache.set(key, 1)):
+            with pytest.raises(RuntimeError, match="changed the cache each time"):
+                call(Restless("b"))
+        assert len(cache) == len(list(cache)) == 2
+
+
+def test_threads_that_store_the_same_keys() -> None:
+    with ObjectCache[int, int](100) as cache:
+
+        def work(seed: int) -> None:
+            dice = random.Random(seed)
+            for number in range(3000):
+                if dice.random() < 0.7:
+                    cache[dice.randrange(8)] = number
+                else:
+                    cache.pop(dice.randrange(8), None)
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(before)
+        assert len(cache) == len(list(cache)) == cache.weight == len(set(cache))
 
 
 def test_expiry(cache: Objects) -> None:

@@ -256,8 +256,7 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
     # -- Inside ----------------------------------------------------------------------------------
 
     def _fetch(self) -> list[tuple[K, V, Cause]]:
-        notices, self._notices = self._notices, []
-        return [(key, value, Cause(cause)) for key, value, cause in notices or ()]
+        return [(key, value, Cause(cause)) for key, value, cause in self._drain()]
 
     def _deliver(self) -> None:
         if self._notices and self._delivery is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import threading
 from collections.abc import Callable, Hashable
 from struct import Struct
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from . import _native, durations, removals, scratch
 from .arguments import natural
@@ -17,11 +19,23 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_ID: Final = Struct("@qQ")  # what the engine calls a key: its hash, and a number for equal hashes
+_ID: Final = Struct("@qQ")  # what the engine calls a key: its hash, and its first slot's ticket
 _ID_SIZE: Final = _ID.size
-_NOBODY: Final = _ID.pack(0, 2**64 - 1)  # no key's
+_NOBODY: Final = 2**64 - 1  # no slot's ticket
 _MANY: Final = 64  # removals, of which more fit into one call
-_TICKET: Final = Struct("@Q")  # what it stores as the value
+_TICKET: Final = Struct("@Q")  # what the engine stores as the value
+_TRIES: Final = 1000
+
+# Held from the last look at a table to the end of the change, the engine's part of it included, so
+# that two threads cannot store one key twice.  No comparison, listener or finalizer of a value that
+# left runs under it.  One for all stores, so that a fork can wait for it: the child finds every
+# table whole, and the lock free.
+_changing: Final = threading.RLock()
+os.register_at_fork(
+    before=_changing.acquire,
+    after_in_parent=_changing.release,
+    after_in_child=_changing.release,
+)
 
 
 class _Slot(Generic[K, V]):
@@ -31,18 +45,22 @@ class _Slot(Generic[K, V]):
         self.key, self.value, self.id, self.weight = key, value, id, weight
 
 
+_Alike: TypeAlias = tuple[_Slot[K, V], ...]
+
+
 class ObjectStore(Generic[K, V]):
     """Objects by reference: what of ObjectCache is worth compiling.
 
-    ``_table`` maps a key to its slot.  The engine knows the slot by its id, and stores a ticket under
-    which ``_slots`` has the slot from when it is stored until its removal is reported.
+    ``_table`` maps a hash to the slots of all keys that have it, as a tuple that is replaced when one
+    changes.  A plain dict of keys would not do: it compares keys again while it changes, and what
+    they run may use this cache.  The engine knows a key by an id that no other ever had, and stores
+    a ticket under which ``_slots`` has the slot from when it is stored until its removal is reported.
     """
 
     __slots__ = (
         "_default_ttl_ms",
         "_deferring",
         "_handle",
-        "_ids",
         "_listening",
         "_manual_clock",
         "_max_entries",
@@ -69,9 +87,8 @@ class ObjectStore(Generic[K, V]):
         """Puts another handle in, drops all references; the old handle, None if there was none."""
         before = getattr(self, "_handle", None)
         self._handle = handle
-        self._table: dict[K, _Slot[K, V]] = {}
+        self._table: dict[int, _Alike[K, V]] = {}
         self._slots: dict[int, _Slot[K, V]] = {}
-        self._ids: dict[bytes, int] = {}  # of keys in the table, to keep equal hashes apart
         self._ticket = self._weight = 0
         return before
 
@@ -82,6 +99,20 @@ class ObjectStore(Generic[K, V]):
     def _flush(self) -> None:
         """Tells the engine of uses that wait: here none do."""
 
+    def _find(self, key: K) -> tuple[int, _Alike[K, V], _Slot[K, V] | None]:
+        """The hash of the key, all slots of that hash, and the one of the key itself."""
+        hashed = hash(key)
+        for _ in range(_TRIES):
+            alike = self._table.get(hashed, ())
+            for slot in alike:
+                if slot.key is key or slot.key == key:
+                    break
+            else:
+                slot = None
+            if self._table.get(hashed, ()) is alike:
+                return hashed, alike, slot
+        raise RuntimeError("comparing keys of the cache changed the cache each time")
+
     # -- Reading ---------------------------------------------------------------------------------
 
     @overload
@@ -90,8 +121,8 @@ class ObjectStore(Generic[K, V]):
     def get(self, key: K, default: T) -> V | T: ...
     def get(self, key: K, default: Any = None) -> Any:
         """The object, or ``default``.  Counts as a use, and as a hit or a miss."""
-        slot = self._table.get(key)
-        id = _ID.pack(hash(key), 2**64 - 1) if slot is None else slot.id
+        hashed, _, slot = self._find(key)
+        id = _ID.pack(hashed, _NOBODY) if slot is None else slot.id
         size = ctypes.c_size_t()
         ticket = ctypes.c_uint64()
         status = _native.get(
@@ -114,8 +145,8 @@ class ObjectStore(Generic[K, V]):
         return value
 
     def _look(self, key: K) -> _Slot[K, V] | None:
-        slot = self._table.get(key)
-        id = _NOBODY if slot is None else slot.id
+        hashed, _, slot = self._find(key)
+        id = _ID.pack(hashed, _NOBODY) if slot is None else slot.id
         status = _native.contains(self._handle, id, _ID_SIZE)
         if status < 0:
             raise self._failure("cachecore_contains", status)
@@ -155,12 +186,6 @@ class ObjectStore(Generic[K, V]):
         """As ``set``, but only if there is no live entry; whether it was stored."""
         return self._put(_native.add, key, value, ttl, weight) == _native.OK
 
-    def _new_id(self, key: K) -> bytes:
-        number = 0
-        while (id := _ID.pack(hash(key), number)) in self._ids:
-            number += 1
-        return id
-
     def _put(
         self, function: Any, key: K, value: V, ttl: Duration | None, weight: int | None
     ) -> int:
@@ -170,37 +195,43 @@ class ObjectStore(Generic[K, V]):
         if 0 < self._max_weight < natural(weight, "a weight"):
             self.delete(key)
             raise self._failure(function.__name__, _native.REFUSED)
-        before = self._table.get(key)
-        id = self._new_id(key) if before is None else before.id
-        slot = _Slot(key, value, id, weight)
-        self._ticket = ticket = self._ticket + 1
-        self._slots[ticket] = slot  # first, for another thread may read it at once
-        self._ids[id] = ticket
-        status: int = function(self._handle, id, _ID_SIZE, _TICKET.pack(ticket), 8, ttl_ms)
-        if status == _native.OK:
-            self._table[key] = slot
-            self._weight += weight
-        else:
-            self._slots.pop(ticket, None)
-            if before is None:
-                self._ids.pop(id, None)
+        status: int | None = None
+        while status is None:
+            hashed, alike, before = self._find(key)
+            with _changing:
+                if self._table.get(hashed, ()) is not alike:
+                    continue
+                self._ticket = ticket = self._ticket + 1
+                id = _ID.pack(hashed, ticket) if before is None else before.id
+                slot = _Slot(key, value, id, weight)
+                self._slots[ticket] = slot  # first, for another thread may read it at once
+                status = function(self._handle, id, _ID_SIZE, _TICKET.pack(ticket), 8, ttl_ms)
+                if status == _native.OK:
+                    others = alike if before is None else _without(alike, before)
+                    self._table[hashed] = (*others, slot)
+                    self._weight += weight
+                else:
+                    self._slots.pop(ticket, None)
         self._collect()
         if status < 0 or status == _native.REFUSED:
             raise self._failure(function.__name__, status)
         return status
 
     def _remove(self, key: K) -> _Slot[K, V] | None:
-        slot = self._table.get(key)
-        id = _NOBODY if slot is None else slot.id
-        status = _native.delete(self._handle, id, _ID_SIZE)
+        status: int | None = None
+        while status is None:
+            hashed, alike, slot = self._find(key)
+            id = _ID.pack(hashed, _NOBODY) if slot is None else slot.id
+            with _changing:
+                if self._table.get(hashed, ()) is alike:
+                    status = _native.delete(self._handle, id, _ID_SIZE)
         if status < 0:
             raise self._failure("cachecore_delete", status)
-        if slot is None:
-            return None
         if status == _native.OK:
             self._collect()
             return slot
-        self._tidy()
+        if slot is not None:
+            self._tidy()
         return None
 
     def delete(self, key: K) -> bool:
@@ -224,7 +255,7 @@ class ObjectStore(Generic[K, V]):
 
     def _snapshot(self) -> list[tuple[K, V]]:
         """A list of (key, value), one for each live entry."""
-        slots = list(self._table.values())
+        slots = [slot for alike in list(self._table.values()) for slot in alike]
         if self._handle.value is None:
             raise self._failure("cachecore_scan", _native.E_ARGUMENT)
         return [
@@ -239,39 +270,50 @@ class ObjectStore(Generic[K, V]):
         self._collect()
 
     def _collect(self) -> None:
-        """Drops the references to what has left the cache."""
-        self._take()
-        while 0 < self._max_weight < self._weight and self._table:
-            weight = self._weight
-            if len(self._table) == 1:
-                _native.clear(self._handle)
-            else:
-                _native.resize(self._handle, len(self._table) - 1, 0)
-                _native.resize(self._handle, self._max_entries, 0)
-            self._take()
-            if self._weight >= weight:
-                break
+        """Drops the references to what has left the cache, and evicts what weighs too much."""
+        left: list[_Slot[K, V]] = []  # whose finalizers run when the lock is free
+        with _changing:
+            self._take(left)
+            while 0 < self._max_weight < self._weight and self._slots:
+                weight = self._weight
+                if len(self._slots) == 1:
+                    _native.clear(self._handle)
+                else:
+                    _native.resize(self._handle, len(self._slots) - 1, 0)
+                    _native.resize(self._handle, self._max_entries, 0)
+                self._take(left)
+                if self._weight >= weight:
+                    break
+        left.clear()
         if self._listening:
             self._deliver()
 
-    def _take(self) -> None:
+    def _take(self, left: list[_Slot[K, V]]) -> None:
         count = _MANY
         while count >= _MANY and self._handle.value is not None:  # fewer are all there are
             taken = removals.take(self._handle)
-            count = 0
+            count = len(taken)
             for id, ticket_bytes, cause in taken:
-                count += 1
                 (ticket,) = _TICKET.unpack(ticket_bytes)
                 slot = self._slots.pop(ticket, None)
                 if slot is None:
                     continue
+                left.append(slot)
                 self._weight -= slot.weight
-                if self._ids.get(id) == ticket:
-                    del self._ids[id]
-                if self._table.get(slot.key) is slot:
-                    del self._table[slot.key]
+                hashed, _ = _ID.unpack(id)
+                others = _without(self._table.get(hashed, ()), slot)
+                if others:
+                    self._table[hashed] = others
+                else:
+                    self._table.pop(hashed, None)
                 if self._listening and self._notices is not None:
                     self._notices.append((slot.key, slot.value, cause))
+
+    def _drain(self) -> list[tuple[K, V, int]]:
+        """What is to be told to the listener, each once."""
+        with _changing:
+            notices, self._notices = self._notices, []
+        return notices or []
 
     # -- What ObjectCache adds, on either path ---------------------------------------------------
 
@@ -280,3 +322,7 @@ class ObjectStore(Generic[K, V]):
 
     def _deliver(self) -> None:
         raise NotImplementedError
+
+
+def _without(alike: _Alike[K, V], slot: _Slot[K, V]) -> _Alike[K, V]:
+    return tuple(other for other in alike if other is not slot)
