@@ -38,3 +38,13 @@ uint64_t resident_bytes(int process) {
   fclose(file);
   return kilobytes * 1024;
 }
+
+uint64_t roughly_resident_bytes(void) {
+  unsigned long long size, pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (file == NULL || fscanf(file, "%llu %llu", &size, &pages) != 2) {
+    fail("cannot read /proc/self/statm");
+  }
+  fclose(file);
+  return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}

@@ -15,4 +15,7 @@ _Noreturn void fail(const char *format, ...)
 /* Resident bytes of a process; 0 stands for our own. */
 uint64_t resident_bytes(int process);
 
+/* Our own, in a microsecond, and a few pages off. */
+uint64_t roughly_resident_bytes(void);
+
 #endif

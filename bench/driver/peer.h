@@ -61,6 +61,10 @@ typedef struct peer {
   void (*start_sweeper)(void *cache);
   void (*describe_sweeper)(void *cache, FILE *out);
 
+  /* When the sweeper's last sweep began and ended, by now_ns.  For a cache to
+   * which `held` is work; NULL: asking disturbs nobody. */
+  void (*last_sweep)(void *cache, uint64_t *began_ns, uint64_t *ended_ns);
+
   int (*process)(void *cache); /* the server's; NULL: our own */
   bool is_floor;               /* no cache, but what a cache cannot beat */
   bool is_unbounded;     /* and never forgets: nothing for a full cache */

@@ -1,6 +1,7 @@
 /* cachecore, through nothing but its C ABI. */
 #include <cachecore.h>
 
+#include "../driver/clock.h"
 #include "../driver/memory.h"
 #include "../driver/peer.h"
 
@@ -87,6 +88,14 @@ static void start_sweeper(void *cache) {
   if (cachecore_sweeper_start(cache, NULL) != 0) fail("no sweeper");
 }
 
+static void last_sweep(void *cache, uint64_t *began_ns, uint64_t *ended_ns) {
+  cachecore_sweeper_status_t s = CACHECORE_SWEEPER_STATUS_INIT;
+  cachecore_sweeper_status(cache, &s);
+  if (s.last_run_age_ms < 0) return;
+  *ended_ns = now_ns() - (uint64_t)s.last_run_age_ms * 1000000;
+  *began_ns = *ended_ns - s.last_duration_ns;
+}
+
 static void describe_sweeper(void *cache, FILE *out) {
   cachecore_sweeper_status_t s = CACHECORE_SWEEPER_STATUS_INIT;
   cachecore_sweeper_status(cache, &s);
@@ -100,6 +109,7 @@ static void describe_sweeper(void *cache, FILE *out) {
     .set = set, .erase = erase, .get_many = get_many,                       \
     .set_many = set_many, .held = held, .sweep = sweep,                     \
     .start_sweeper = start_sweeper, .describe_sweeper = describe_sweeper,   \
+    .last_sweep = last_sweep,                                               \
   }
 
 const peer_t peer_cachecore = CACHECORE_PEER("cachecore", open_lru);

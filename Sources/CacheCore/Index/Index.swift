@@ -52,9 +52,9 @@ package struct Index {
   /// Number of buckets (high half) and mask of the last full doubling.
   package let table: UnsafeMutablePointer<Atomic<UInt64>>
   private let isForked: UnsafeMutablePointer<Atomic<UInt32>>
-  private let buckets: UnsafeMutableRawPointer
+  let buckets: UnsafeMutableRawPointer
   private let overflow: UnsafeMutableRawPointer
-  private let baseBuckets: UInt32
+  let baseBuckets: UInt32
   private let bucketsSpan: Span
   private let overflowSpan: Span
 
@@ -101,7 +101,7 @@ package struct Index {
 
   /// A fair share of the base buckets, by the value of the hash.
   @inline(__always)
-  private func group(of hash: UInt32) -> UInt32 {
+  func group(of hash: UInt32) -> UInt32 {
     UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(baseBuckets)) >> 32)
   }
 
@@ -423,55 +423,25 @@ package struct Index {
     state.pointee.overflowFree = 0
   }
 
+  private var usedBytes: UInt64 { UInt64(bucketCount) * UInt64(Bucket.size) }
+
+  /// Charged, and given up by contraction.
+  package var unusedBytes: UInt64 {
+    let charged = bucketsSpan.chargedPages * UInt64(Geometry.page)
+    return charged - min(charged, usedBytes)
+  }
+
   /// Returns the memory of buckets that are not in use, one step at a time.
   package func trim() -> Discard {
-    let used = UInt64(bucketCount) * UInt64(Bucket.size)
-    let result = bucketsSpan.shrink(to: used, inOneStep: true)
+    let result = bucketsSpan.shrink(to: usedBytes, inOneStep: true)
     if result != .done { return result }
     let overflow = UInt64(state.pointee.overflowTop) * UInt64(Bucket.size)
     return overflowSpan.shrink(to: overflow, inOneStep: true)
   }
 
-  // MARK: Walking in an order that growth does not disturb
-
-  /// A position in the walk: the group, then the bits of the hash within it in
-  /// the order in which splits look at them. Entries keep their position for
-  /// life; a bucket covers a stretch of positions, and each half of a split
-  /// bucket covers half of it.
-  package func position(of hash: UInt32) -> UInt64 {
-    UInt64(group(of: hash)) << 32 | UInt64(reversed(hash))
-  }
-
-  /// The bucket at a position and the position after its stretch; nil beyond
-  /// the last.
-  package func bucket(at position: UInt64) -> (bucket: Bucket, end: UInt64)? {
-    guard position >> 32 < UInt64(baseBuckets) else { return nil }
-    let group = UInt32(truncatingIfNeeded: position >> 32)
-    let low = reversed(UInt32(truncatingIfNeeded: position))
-    let table = self.table.relaxed
-    let mask = UInt32(truncatingIfNeeded: table)
-    let unsplit = group + baseBuckets * (low & mask)
-    let sibling = unsplit + baseBuckets * (mask + 1)
-    let isSplit = sibling < UInt32(truncatingIfNeeded: table >> 32)
-    let number = isSplit && low & (mask + 1) != 0 ? sibling : unsplit
-    let bits = mask.nonzeroBitCount + (isSplit ? 1 : 0)
-    let width = UInt64(1) << UInt64(32 - bits)
-    let start = position & ~(width - 1)
-    return (Bucket(buckets + Int(number) * Bucket.size), start + width)
-  }
-
   /// Calls `body` with each reference in a bucket's chain.
   package func forEachRef(in bucket: Bucket, _ body: (Ref) -> Void) {
     forEachSlot(in: bucket) { bucket, slot in body(bucket.ref(slot).relaxed) }
-  }
-
-  @inline(__always)
-  private func reversed(_ word: UInt32) -> UInt32 {
-    var w = word
-    w = (w >> 1 & 0x5555_5555) | (w & 0x5555_5555) << 1
-    w = (w >> 2 & 0x3333_3333) | (w & 0x3333_3333) << 2
-    w = (w >> 4 & 0x0F0F_0F0F) | (w & 0x0F0F_0F0F) << 4
-    return w.byteSwapped
   }
 
   // MARK: Invariants

@@ -129,11 +129,12 @@ extension Shard {
       index.reset()
     }
     if !policy.dropTables() { return .failed }
-    let mayContract = contractIndex()
+    let isContracting = contractIndex() && index.isSparse(entries: counters.pointee.entries)
+    // Every return interrupts the readers on other cores: not for a page at a time.
+    if isContracting, index.unusedBytes < Span.discardStep { return .more }
     let result = index.trim()
     if result != .done { return result }
-    if mayContract, index.isSparse(entries: counters.pointee.entries) { return .more }
-    return arena.trim()
+    return isContracting ? .more : arena.trim()
   }
 
   /// Takes some buckets back if there are far too many. False if there is no

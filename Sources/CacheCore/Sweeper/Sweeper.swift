@@ -368,7 +368,11 @@ package struct Sweeper {
       cache.forEachShard { shard in
         due = min(due, shard.lock.withLock { shard.wheel.state.pointee.nextDue })
       }
-      waitMs = min(waitMs, max(due > now ? due - now : 0, Sweeper.automaticPaceMs))
+      if due > now, due <= cache.clock.exact {
+        waitMs = 1  // its time has come, and the coarse clock will soon know
+      } else {
+        waitMs = min(waitMs, max(due > now ? due - now : 0, Sweeper.automaticPaceMs))
+      }
     }
     cache.region.plannedSweep.relaxed = isAutomatic ? now + waitMs : 0
     return nowNs + waitMs * 1_000_000
