@@ -497,6 +497,132 @@ CACHECORE_API cachecore_status_t
 cachecore_take_removals(cachecore_t *cache, void *buffer, size_t capacity,
                         size_t *size_out, size_t *count_out);
 
+/* ---- Audit and advice --------------------------------------------------- */
+
+/* Hits and misses of the recent past. */
+typedef struct cachecore_window {
+  uint32_t struct_size; /* sizeof(cachecore_window_t), set by the caller     */
+  uint32_t reserved;    /* 0                                                 */
+  uint64_t hits;        /* as in cachecore_stats_t, but no reset ends them   */
+  uint64_t misses;
+  uint64_t span_ms;     /* for how long they were really counted             */
+} cachecore_window_t;
+
+#define CACHECORE_WINDOW_INIT { sizeof(cachecore_window_t), 0, 0, 0, 0 }
+
+/*
+ * How the cache did in the last window_ms (0: since it was opened).  The
+ * counters are noted once a minute while the cache is used, by its users; the
+ * window begins at the last note before it: up to a minute early, or an hour
+ * for windows longer than an hour.  After a time without use, or beyond the 32
+ * hours that are kept, it may begin earlier still: span_ms tells.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_window(cachecore_t *cache, uint64_t window_ms,
+                 cachecore_window_t *window_out);
+
+/* Kinds of entries.  One that has expired is of no other kind; any other may be
+ * of several, or of none. */
+enum {
+  CACHECORE_ENTRY_EXPIRED = 1u << 0,        /* and not yet removed           */
+  CACHECORE_ENTRY_NEAR_EXPIRY = 1u << 1,    /* little time left to live      */
+  CACHECORE_ENTRY_WITHOUT_EXPIRY = 1u << 2, /* never expires                 */
+  CACHECORE_ENTRY_IDLE = 1u << 3            /* not used for a long time      */
+};
+
+typedef struct cachecore_audit_options {
+  uint32_t struct_size;    /* sizeof(cachecore_audit_options_t)              */
+  uint32_t remove_kinds;   /* CACHECORE_ENTRY_... to remove; 0: a dry run    */
+  uint64_t near_expiry_ms; /* what is little time left; 0: a minute          */
+  uint64_t idle_ms;        /* what is a long time; 0: 30 days                */
+  uint32_t batch_size;     /* entries looked at in one hold of a lock, give or
+                              take a few; 0: 100                             */
+  uint32_t reserved;       /* 0                                              */
+} cachecore_audit_options_t;
+
+#define CACHECORE_AUDIT_OPTIONS_INIT \
+  { sizeof(cachecore_audit_options_t), 0, 0, 0, 0, 0 }
+
+typedef struct cachecore_audit {
+  uint32_t struct_size;    /* sizeof(cachecore_audit_t), set by the caller   */
+  uint32_t reserved;       /* 0                                              */
+  uint64_t scanned;        /* entries looked at                              */
+  uint64_t expired;        /* of each kind, the removed ones included        */
+  uint64_t near_expiry;
+  uint64_t without_expiry;
+  uint64_t idle;
+  uint64_t removed;        /* entries removed by this audit                  */
+  uint64_t bytes;          /* of all looked at: bookkeeping, keys, values    */
+  uint64_t removed_bytes;  /* of those removed                               */
+  int64_t average_ttl_ms;  /* time left to live, of the live ones that expire;
+                              -1: there are none                             */
+  int64_t average_age_ms;  /* since they were stored, of the live ones; -1   */
+} cachecore_audit_t;
+
+#define CACHECORE_AUDIT_INIT \
+  { sizeof(cachecore_audit_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/*
+ * Looks at every entry whose key begins with the prefix (all, when prefix_size
+ * is 0), counts them by kind, and removes the kinds it is told to: expired ones
+ * count as expirations, others as deletes.  Works through the cache a batch at
+ * a time and lets others in between; sees no entry twice, and one that is there
+ * all the while once.  Counts as no use: recency and statistics of reads stay.
+ * `options` may be NULL: a dry run with the defaults.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_audit(cachecore_t *cache, const void *prefix, size_t prefix_size,
+                const cachecore_audit_options_t *options,
+                cachecore_audit_t *audit_out);
+
+/* What the figures suggest; each is a bit. */
+enum {
+  CACHECORE_ADVICE_HIT_RATE_CRITICAL = 1u << 0,
+  CACHECORE_ADVICE_HIT_RATE_LOW = 1u << 1,
+  CACHECORE_ADVICE_HIT_RATE_GOOD = 1u << 2,
+  CACHECORE_ADVICE_HIT_RATE_EXCELLENT = 1u << 3,
+  CACHECORE_ADVICE_TTL_LOW = 1u << 4,       /* entries are near their end    */
+  CACHECORE_ADVICE_MANY_ENTRIES = 1u << 5,
+  CACHECORE_ADVICE_ERRORS = 1u << 6,        /* beside the hits               */
+  CACHECORE_ADVICE_MEMORY_HIGH = 1u << 7,   /* beside max_bytes              */
+  CACHECORE_ADVICE_WITHOUT_EXPIRY = 1u << 8 /* some entries never expire     */
+};
+
+/* Thresholds.  Shares are in thousandths; 0 stands for the default. */
+typedef struct cachecore_advice_options {
+  uint32_t struct_size;        /* sizeof(cachecore_advice_options_t)         */
+  uint32_t hit_rate_critical;  /* below it: critical; default 500            */
+  uint32_t hit_rate_low;       /* below it: low; 700                         */
+  uint32_t hit_rate_excellent; /* from it on: excellent, else good; 900      */
+  uint32_t ttl_low;            /* average time left, of expected_ttl_ms; 300 */
+  uint32_t error_share;        /* errors, of hits; 10                        */
+  uint32_t memory_share;       /* bytes_used, of bytes_limit; 800            */
+  uint32_t reserved;           /* 0                                          */
+  uint64_t entries_high;       /* more than so many are many; 10000          */
+  uint64_t expected_ttl_ms;    /* default: the cache's default_ttl_ms        */
+  uint64_t window_ms;          /* the hit rate is that of this window; 0: of
+                                  the statistics                             */
+  uint64_t errors;             /* the caller's own, added to `refused`       */
+} cachecore_advice_options_t;
+
+#define CACHECORE_ADVICE_OPTIONS_INIT \
+  { sizeof(cachecore_advice_options_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/*
+ * Rules of thumb on the cache's figures: any number of CACHECORE_ADVICE_... go
+ * to *advice_out.  At most one is about the hit rate, and none if there were no
+ * look-ups.  What only an audit knows (time left, entries that never expire) is
+ * taken from `audit`, and left out if that is NULL.  `options` may be NULL.  A
+ * share above 1000 is CACHECORE_E_ARGUMENT.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_advise(cachecore_t *cache, const cachecore_advice_options_t *options,
+                 const cachecore_audit_t *audit, uint32_t *advice_out);
+
+/* A short, static English sentence for one bit of advice.  Never NULL; not to
+ * be freed. */
+CACHECORE_API const char *cachecore_advice_text(uint32_t advice);
+
 /* ---- The sweeper -------------------------------------------------------- */
 
 /*

@@ -5,7 +5,7 @@ import CacheCore
 public func cachecore_version() -> UInt32 { UInt32(CACHECORE_VERSION) }
 
 /// Static text for C: a StaticString is NUL-terminated.
-private func text(_ string: StaticString) -> UnsafePointer<CChar> {
+func text(_ string: StaticString) -> UnsafePointer<CChar> {
   UnsafeRawPointer(string.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 

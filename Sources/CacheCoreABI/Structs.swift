@@ -14,6 +14,10 @@ extension cachecore_sweeper_options_t: SizedStruct {}
 extension cachecore_entry_info_t: SizedStruct {}
 extension cachecore_stats_t: SizedStruct {}
 extension cachecore_sweeper_status_t: SizedStruct {}
+extension cachecore_window_t: SizedStruct {}
+extension cachecore_audit_options_t: SizedStruct {}
+extension cachecore_audit_t: SizedStruct {}
+extension cachecore_advice_options_t: SizedStruct {}
 
 /// The smallest struct there can be: its size alone.
 private let structSizeMin = 4

@@ -190,11 +190,31 @@ static void sweeper(void) {
   call("cachecore_close", "vp", c);
 }
 
-static const test_t tests[] = {T(singles), T(batches_and_wholes), T(sweeper)};
+static void audit_and_advice(void) {
+  cachecore_t *c = open_by_ffi();
+  cachecore_window_t window = CACHECORE_WINDOW_INIT;
+  cachecore_audit_t audit = CACHECORE_AUDIT_INIT;
+  uint32_t advice = 0;
+
+  CHECK_OK(STATUS("cachecore_set", "ippzpzU", c, KEY, "v", SIZE(1), U64(0)));
+  CHECK_INT(STATUS("cachecore_get", "ippzpzp", c, "no", SIZE(2), NULL, SIZE(0),
+                   &(size_t){0}), CACHECORE_MISS);
+  CHECK_OK(STATUS("cachecore_window", "ipUp", c, U64(0), &window));
+  CHECK_INT(window.misses, 1);
+  CHECK_OK(STATUS("cachecore_audit", "ippzpp", c, "ke", SIZE(2), NULL, &audit));
+  CHECK_INT(audit.scanned, 1);
+  CHECK_OK(STATUS("cachecore_advise", "ipppp", c, NULL, NULL, &advice));
+  CHECK_INT(advice, CACHECORE_ADVICE_HIT_RATE_CRITICAL);
+  CHECK(strstr(call("cachecore_advice_text", "pu", advice).pointer, "hit rate"));
+  call("cachecore_close", "vp", c);
+}
+
+static const test_t tests[] = {T(singles), T(batches_and_wholes),
+                               T(audit_and_advice), T(sweeper)};
 
 int main(int argc, char **argv) {
   const char *path = getenv("CACHECORE_LIBRARY");
   library = dlopen(path ? path : "libcachecore.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library) return fprintf(stderr, "%s\n", dlerror()), 1;
-  return run_tests(tests, 3, argc, argv);
+  return run_tests(tests, 4, argc, argv);
 }

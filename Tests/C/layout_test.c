@@ -121,6 +121,61 @@ static void sweeper_status_layout(void) {
   END(cachecore_sweeper_status_t, 104);
 }
 
+static void window_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_window_t, struct_size, 0);
+  FIELD(cachecore_window_t, reserved, 4);
+  FIELD(cachecore_window_t, hits, 8);
+  FIELD(cachecore_window_t, misses, 16);
+  FIELD(cachecore_window_t, span_ms, 24);
+  END(cachecore_window_t, 32);
+}
+
+static void audit_options_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_audit_options_t, struct_size, 0);
+  FIELD(cachecore_audit_options_t, remove_kinds, 4);
+  FIELD(cachecore_audit_options_t, near_expiry_ms, 8);
+  FIELD(cachecore_audit_options_t, idle_ms, 16);
+  FIELD(cachecore_audit_options_t, batch_size, 24);
+  FIELD(cachecore_audit_options_t, reserved, 28);
+  END(cachecore_audit_options_t, 32);
+}
+
+static void audit_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_audit_t, struct_size, 0);
+  FIELD(cachecore_audit_t, reserved, 4);
+  FIELD(cachecore_audit_t, scanned, 8);
+  FIELD(cachecore_audit_t, expired, 16);
+  FIELD(cachecore_audit_t, near_expiry, 24);
+  FIELD(cachecore_audit_t, without_expiry, 32);
+  FIELD(cachecore_audit_t, idle, 40);
+  FIELD(cachecore_audit_t, removed, 48);
+  FIELD(cachecore_audit_t, bytes, 56);
+  FIELD(cachecore_audit_t, removed_bytes, 64);
+  FIELD(cachecore_audit_t, average_ttl_ms, 72);
+  FIELD(cachecore_audit_t, average_age_ms, 80);
+  END(cachecore_audit_t, 88);
+}
+
+static void advice_options_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_advice_options_t, struct_size, 0);
+  FIELD(cachecore_advice_options_t, hit_rate_critical, 4);
+  FIELD(cachecore_advice_options_t, hit_rate_low, 8);
+  FIELD(cachecore_advice_options_t, hit_rate_excellent, 12);
+  FIELD(cachecore_advice_options_t, ttl_low, 16);
+  FIELD(cachecore_advice_options_t, error_share, 20);
+  FIELD(cachecore_advice_options_t, memory_share, 24);
+  FIELD(cachecore_advice_options_t, reserved, 28);
+  FIELD(cachecore_advice_options_t, entries_high, 32);
+  FIELD(cachecore_advice_options_t, expected_ttl_ms, 40);
+  FIELD(cachecore_advice_options_t, window_ms, 48);
+  FIELD(cachecore_advice_options_t, errors, 56);
+  END(cachecore_advice_options_t, 64);
+}
+
 static void numbers_never_change(void) {
   CHECK_INT(sizeof(cachecore_status_t), 4);
   CHECK((cachecore_status_t)-1 < 0);
@@ -155,9 +210,23 @@ static void numbers_never_change(void) {
   CHECK_INT(CACHECORE_SWEEPER_PAUSED, 2);
   CHECK_INT(CACHECORE_SWEEPER_RUN_AT_ONCE, 1);
   CHECK_INT(CACHECORE_SWEEPER_RESTART_AFTER_FORK, 2);
+  CHECK_INT(CACHECORE_ENTRY_EXPIRED, 1);
+  CHECK_INT(CACHECORE_ENTRY_NEAR_EXPIRY, 2);
+  CHECK_INT(CACHECORE_ENTRY_WITHOUT_EXPIRY, 4);
+  CHECK_INT(CACHECORE_ENTRY_IDLE, 8);
+  CHECK_INT(CACHECORE_ADVICE_HIT_RATE_CRITICAL, 1);
+  CHECK_INT(CACHECORE_ADVICE_HIT_RATE_LOW, 2);
+  CHECK_INT(CACHECORE_ADVICE_HIT_RATE_GOOD, 4);
+  CHECK_INT(CACHECORE_ADVICE_HIT_RATE_EXCELLENT, 8);
+  CHECK_INT(CACHECORE_ADVICE_TTL_LOW, 16);
+  CHECK_INT(CACHECORE_ADVICE_MANY_ENTRIES, 32);
+  CHECK_INT(CACHECORE_ADVICE_ERRORS, 64);
+  CHECK_INT(CACHECORE_ADVICE_MEMORY_HIGH, 128);
+  CHECK_INT(CACHECORE_ADVICE_WITHOUT_EXPIRY, 256);
 }
 
 TESTS(T(options_layout), T(value_layout), T(entry_info_layout),
       T(scan_record_layout), T(stats_layout), T(removal_record_layout),
       T(sweeper_options_layout), T(sweeper_status_layout),
-      T(numbers_never_change))
+      T(window_layout), T(audit_options_layout), T(audit_layout),
+      T(advice_options_layout), T(numbers_never_change))

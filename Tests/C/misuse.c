@@ -43,6 +43,10 @@ static void misuse(cachecore_t *c) {
   EXPECT_ERROR(cachecore_sweeper_set_interval(c, 0));
   EXPECT_ERROR(cachecore_sweeper_trigger(c, NULL));
   EXPECT_ERROR(cachecore_sweeper_status(c, NULL));
+  EXPECT_ERROR(cachecore_window(c, 0, NULL));
+  EXPECT_ERROR(cachecore_audit(c, NULL, 0, NULL, NULL));
+  EXPECT_ERROR(cachecore_audit(c, NULL, 3, NULL, NULL));
+  EXPECT_ERROR(cachecore_advise(c, NULL, NULL, NULL));
   EXPECT_ERROR(cachecore_advance_clock(c, 1));
 }
 

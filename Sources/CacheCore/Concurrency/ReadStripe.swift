@@ -100,8 +100,10 @@ package struct ReadStripe {
   @inline(__always)
   package func finishDrain(_ end: UInt64) { drainedWord.relaxed = end }
 
-  package var hits: UInt64 { hitsWord.relaxed &- hitsBase.relaxed }
-  package var misses: UInt64 { missesWord.relaxed &- missesBase.relaxed }
+  package var hitsEver: UInt64 { hitsWord.relaxed }
+  package var missesEver: UInt64 { missesWord.relaxed }
+  package var hits: UInt64 { hitsEver &- hitsBase.relaxed }
+  package var misses: UInt64 { missesEver &- missesBase.relaxed }
 
   package func resetStatistics() {
     hitsBase.relaxed = hitsWord.relaxed

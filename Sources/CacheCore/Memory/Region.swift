@@ -30,6 +30,8 @@ package struct Region {
   /// not, and need not be told of earlier deadlines.
   package var plannedSweep: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1536) }
   package var bytesLimit: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1296) }
+  /// Of hits and misses (HitHistory.swift); to the end of the page, not quite.
+  package var history: UnsafeMutableRawPointer { base + 1664 }
 
   package var clock: Clock {
     @inline(__always) get {

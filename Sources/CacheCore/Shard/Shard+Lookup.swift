@@ -192,6 +192,7 @@ extension Shard {
       stripe(number).lazyUntil.relaxed = now + ReadStripe.lazyMs
     }
     counters.pointee.lastReadMs = now
+    HitHistory(region).note(at: now)
     lock.release()
   }
 

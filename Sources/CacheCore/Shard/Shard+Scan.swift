@@ -47,22 +47,38 @@ extension Shard {
     _ prefix: UnsafeRawBufferPointer, from position: UInt64, removed: inout UInt64,
     at now: UInt64, andExpired: Bool
   ) -> UInt64? {
-    var position = position
-    for _ in 0..<Shard.bucketsAtOnce {
+    walk(prefix, from: position) { ref in
+      let isLive = isLive(ref, at: now)
+      guard isLive || andExpired else { return }
+      discard(ref, isLive: isLive)
+      if isLive { removed += 1 }
+    }
+  }
+
+  /// Removes an entry, and counts it.
+  package func discard(_ ref: Ref, isLive: Bool) {
+    remove(ref, because: isLive ? .deleted : .expired)
+    region.entryBudget.give(1)
+    if isLive {
+      counters.pointee.deletes += 1
+    } else {
+      counters.pointee.expirations += 1
+    }
+  }
+
+  /// Calls `body`, which may remove it, with each entry with the prefix from
+  /// `position` on, in a few buckets, and not many more than `limit` of them. The
+  /// position to go on from; nil at the end of the shard.
+  package func walk(
+    _ prefix: UnsafeRawBufferPointer, from position: UInt64, limit: UInt64 = UInt64.max,
+    _ body: (Ref) -> Void
+  ) -> UInt64? {
+    var (position, count) = (position, UInt64(0))
+    for _ in 0..<Shard.bucketsAtOnce where count < limit {
       guard let (bucket, end) = index.bucket(at: position) else { return nil }
       withPlaces(in: bucket, from: position, prefix: prefix) { places in
-        for place in places {
-          let isLive = isLive(place.ref, at: now)
-          guard isLive || andExpired else { continue }
-          remove(place.ref, because: isLive ? .deleted : .expired)
-          region.entryBudget.give(1)
-          if isLive {
-            counters.pointee.deletes += 1
-            removed += 1
-          } else {
-            counters.pointee.expirations += 1
-          }
-        }
+        count += UInt64(places.count)
+        for place in places { body(place.ref) }
       }
       position = end
     }

@@ -186,6 +186,7 @@ package struct Shard {
   /// What a write does for the cache as a whole, one time in 64.
   private func nowAndThen() {
     drainAllReads()
+    HitHistory(region).note(at: region.clock.coarse)
     // A bound that was lowered while leases were in the way.
     if region.pageBudget.isExceeded, !header.pointee.isNoEvict {
       _ = surrender(pageCount: 8, at: region.clock.coarse)

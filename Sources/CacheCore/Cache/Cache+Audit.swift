@@ -1,0 +1,130 @@
+/// A look at every entry: how many there are of each kind, and, if asked for,
+/// the removal of some kinds. For whoever keeps a cache in order and wants to
+/// know what is in it before anything is thrown away.
+package struct Audit {
+  /// Kinds of entries, any number of which one may be at a time.
+  package enum Kind {
+    package static let expired: UInt32 = 1 << 0
+    package static let nearExpiry: UInt32 = 1 << 1
+    package static let withoutExpiry: UInt32 = 1 << 2
+    package static let idle: UInt32 = 1 << 3
+    package static let all = expired | nearExpiry | withoutExpiry | idle
+  }
+
+  package struct Options {
+    /// Kinds to remove; 0: only look.
+    package var removing: UInt32 = 0
+    package var nearExpiryMs: UInt64 = 60_000
+    package var idleMs: UInt64 = 30 * 86_400_000
+    /// Entries that are looked at in one go.
+    package var batchSize: UInt64 = 100
+    package init() {}
+  }
+
+  package var scanned: UInt64 = 0
+  package var expired: UInt64 = 0
+  package var nearExpiry: UInt64 = 0
+  package var withoutExpiry: UInt64 = 0
+  package var idle: UInt64 = 0
+  package var removed: UInt64 = 0
+  package var bytes: UInt64 = 0
+  package var removedBytes: UInt64 = 0
+  // Sums that could be longer than 64 bits.
+  private var ttlMs = 0.0
+  private var ageMs = 0.0
+
+  /// Averages over the live entries, the first over those that expire; nil
+  /// where there are none.
+  package var averageTtlMs: UInt64? { average(ttlMs, scanned - expired - withoutExpiry) }
+  package var averageAgeMs: UInt64? { average(ageMs, scanned - expired) }
+
+  private func average(_ sum: Double, _ count: UInt64) -> UInt64? {
+    count == 0 ? nil : UInt64(sum / Double(count))
+  }
+
+  /// Counts an entry. Whether it is to be removed.
+  fileprivate mutating func add(
+    _ entry: Entry, in shard: Shard, at now: UInt64, _ options: Options
+  ) -> Bool {
+    let (use, term) = (entry.useNow, entry.termNow)
+    let size = UInt64(entry.units) * UInt64(Entry.unit)
+    let kinds = kinds(of: use, term, in: shard, at: now, options)
+    scanned += 1
+    bytes += size
+    if kinds & Kind.expired != 0 { expired += 1 }
+    if kinds & Kind.nearExpiry != 0 { nearExpiry += 1 }
+    if kinds & Kind.withoutExpiry != 0 { withoutExpiry += 1 }
+    if kinds & Kind.idle != 0 { idle += 1 }
+    if kinds & Kind.expired == 0 {
+      let stored = entry.version >> Entry.Identity.versionFractionBits
+      ageMs += Double(now - min(now, stored))
+      if kinds & Kind.withoutExpiry == 0 { ttlMs += Double(shard.end(use, term) - now) }
+    }
+    guard kinds & options.removing != 0 else { return false }
+    removed += 1
+    removedBytes += size
+    return true
+  }
+
+  private func kinds(
+    of use: Entry.Use, _ term: Entry.Term, in shard: Shard, at now: UInt64, _ options: Options
+  ) -> UInt32 {
+    if shard.isExpired(use, term, at: now) { return Kind.expired }
+    let end = shard.end(use, term)
+    var kinds: UInt32 = 0
+    if end == Clock.never {
+      kinds |= Kind.withoutExpiry
+    } else if end - now <= options.nearExpiryMs {
+      kinds |= Kind.nearExpiry
+    }
+    if now - min(now, use.lastUsed) >= options.idleMs { kinds |= Kind.idle }
+    return kinds
+  }
+}
+
+extension Cache {
+  /// Looks at every entry with the prefix, a batch at a time, and at none twice.
+  package func audit(_ prefix: UnsafeRawBufferPointer, _ options: Audit.Options) -> Audit {
+    var audit = Audit()
+    forEachShard { shard in
+      var position: UInt64 = 0
+      inSlices(shard) { _ in
+        let now = clock.coarse
+        let next = shard.walk(prefix, from: position, limit: options.batchSize) { ref in
+          let isLive = shard.isLive(ref, at: now)
+          if audit.add(shard.entry(ref), in: shard, at: now, options) {
+            shard.discard(ref, isLive: isLive)
+          }
+        }
+        position = next ?? 0
+        return next == nil
+      }
+      if audit.removed > 0 { inSlices(shard) { _ in shard.trim() != .more } }
+    }
+    return audit
+  }
+
+  /// Hits and misses of the last `windowMs`.
+  package func lately(_ windowMs: UInt64) -> HitHistory.Reading {
+    let history = HitHistory(region)
+    let now = clock.coarse
+    let reading = history.last(windowMs, at: now)
+    history.note(at: now)
+    return reading
+  }
+
+  /// Fills in what advice is drawn from and the cache itself knows. Hits and
+  /// misses are those of the last `windowMs`, or since the reset of statistics
+  /// for 0.
+  package func addFigures(_ figures: inout Advice.Figures, windowMs: UInt64) {
+    let statistics = statistics()
+    let window = windowMs == 0 ? nil : lately(windowMs)
+    figures.hits = window?.hits ?? statistics.hits
+    figures.misses = window?.misses ?? statistics.misses
+    figures.errors += min(statistics.refused, UInt64.max - figures.errors)
+    figures.errorHits = statistics.hits
+    figures.entries = statistics.entries
+    figures.bytesUsed = statistics.bytesUsed
+    figures.bytesLimit = statistics.bytesLimit
+  }
+}
