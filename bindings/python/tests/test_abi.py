@@ -13,6 +13,9 @@ from conftest import HEADER
 from cachecore import _library, _native
 
 STRUCTS = {
+    "cachecore_advice_options_t": _native.AdviceOptions,
+    "cachecore_audit_options_t": _native.AuditOptions,
+    "cachecore_audit_t": _native.Audit,
     "cachecore_options_t": _native.Options,
     "cachecore_value_t": _native.Value,
     "cachecore_entry_info_t": _native.EntryInfo,
@@ -21,6 +24,7 @@ STRUCTS = {
     "cachecore_stats_t": _native.Stats,
     "cachecore_sweeper_options_t": _native.SweeperOptions,
     "cachecore_sweeper_status_t": _native.SweeperStatus,
+    "cachecore_window_t": _native.Window,
 }
 
 

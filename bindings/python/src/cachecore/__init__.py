@@ -30,6 +30,7 @@ else:
     from ._native import version as _version
     from ._path import compiled
     from .arguments import Key, Value
+    from .audit import Advice, Audit, EntryKind, Window
     from .cache import Cache
     from .durations import NEVER, Duration
     from .errors import (
@@ -59,7 +60,9 @@ else:
 
 __all__ = [
     "NEVER",
+    "Advice",
     "ArgumentError",
+    "Audit",
     "Cache",
     "CacheCoreError",
     "CacheInfo",
@@ -68,6 +71,7 @@ __all__ = [
     "ClosedError",
     "Duration",
     "EntryInfo",
+    "EntryKind",
     "FullError",
     "Key",
     "Lease",
@@ -89,6 +93,7 @@ __all__ = [
     "TooSmallError",
     "Value",
     "VersionError",
+    "Window",
     "cached",
     "compiled",
     "library_version",

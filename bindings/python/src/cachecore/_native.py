@@ -62,6 +62,21 @@ REMOVED_EVICTED = 2
 REMOVED_REPLACED = 3
 REMOVED_DELETED = 4
 
+ENTRY_EXPIRED = 1 << 0
+ENTRY_NEAR_EXPIRY = 1 << 1
+ENTRY_WITHOUT_EXPIRY = 1 << 2
+ENTRY_IDLE = 1 << 3
+
+ADVICE_HIT_RATE_CRITICAL = 1 << 0
+ADVICE_HIT_RATE_LOW = 1 << 1
+ADVICE_HIT_RATE_GOOD = 1 << 2
+ADVICE_HIT_RATE_EXCELLENT = 1 << 3
+ADVICE_TTL_LOW = 1 << 4
+ADVICE_MANY_ENTRIES = 1 << 5
+ADVICE_ERRORS = 1 << 6
+ADVICE_MEMORY_HIGH = 1 << 7
+ADVICE_WITHOUT_EXPIRY = 1 << 8
+
 SWEEPER_STOPPED = 0
 SWEEPER_RUNNING = 1
 SWEEPER_PAUSED = 2
@@ -163,6 +178,69 @@ class RemovalRecord(Structure):
     ]
 
 
+class Window(Sized):
+    """cachecore_window_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("hits", c_uint64),
+        ("misses", c_uint64),
+        ("span_ms", c_uint64),
+    ]
+
+
+class AuditOptions(Sized):
+    """cachecore_audit_options_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("remove_kinds", c_uint32),
+        ("near_expiry_ms", c_uint64),
+        ("idle_ms", c_uint64),
+        ("batch_size", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class Audit(Sized):
+    """cachecore_audit_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("scanned", c_uint64),
+        ("expired", c_uint64),
+        ("near_expiry", c_uint64),
+        ("without_expiry", c_uint64),
+        ("idle", c_uint64),
+        ("removed", c_uint64),
+        ("bytes", c_uint64),
+        ("removed_bytes", c_uint64),
+        ("average_ttl_ms", c_int64),
+        ("average_age_ms", c_int64),
+    ]
+
+
+class AdviceOptions(Sized):
+    """cachecore_advice_options_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("hit_rate_critical", c_uint32),
+        ("hit_rate_low", c_uint32),
+        ("hit_rate_excellent", c_uint32),
+        ("ttl_low", c_uint32),
+        ("error_share", c_uint32),
+        ("memory_share", c_uint32),
+        ("reserved", c_uint32),
+        ("entries_high", c_uint64),
+        ("expected_ttl_ms", c_uint64),
+        ("window_ms", c_uint64),
+        ("errors", c_uint64),
+    ]
+
+
 class SweeperOptions(Sized):
     """cachecore_sweeper_options_t"""
 
@@ -255,6 +333,10 @@ resize = _waits("cachecore_resize", _status, _cache, c_uint64, c_uint64)
 stats = _waits("cachecore_stats", _status, _cache, POINTER(Stats))
 reset_stats = _waits("cachecore_reset_stats", _status, _cache)
 take_removals = _waits("cachecore_take_removals", _status, _cache, c_void_p, _size, _sizes, _sizes)
+window = _waits("cachecore_window", _status, _cache, c_uint64, POINTER(Window))
+audit = _waits("cachecore_audit", _status, _cache, _bytes, _size, POINTER(AuditOptions), POINTER(Audit))
+advise = _waits("cachecore_advise", _status, _cache, POINTER(AdviceOptions), POINTER(Audit), POINTER(c_uint32))
+advice_text = _quick("cachecore_advice_text", c_char_p, c_uint32)
 sweeper_options_init = _quick("cachecore_sweeper_options_init", None, POINTER(SweeperOptions))
 sweeper_start = _waits("cachecore_sweeper_start", _status, _cache, POINTER(SweeperOptions))
 sweeper_stop = _waits("cachecore_sweeper_stop", _status, _cache, c_uint32)

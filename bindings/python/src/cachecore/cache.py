@@ -17,6 +17,7 @@ from typing import (
 
 from . import _native, durations, removals, scratch, serializers
 from .arguments import Key, Value, bound, key_bytes, natural, value_bytes
+from .audit import Audited
 from .batch import Failures
 from .durations import Duration
 from .errors import CacheCoreError, ClosedError, RangeError, StateError, error_for
@@ -42,7 +43,7 @@ _POLICIES: Final = {"lru": _native.POLICY_LRU, "adaptive": _native.POLICY_ADAPTI
 _SCAN_BYTES: Final = 128 * 1024  # more than the largest record
 
 
-class Cache(ByteStore[V], CacheMapping[Key, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
+class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A bounded cache: ``Cache(max_entries=10_000, ttl=300)``.
 
     Keys are bytes, or str for its UTF-8.  Values are bytes-like going in and bytes coming out, or
