@@ -119,13 +119,15 @@ extension Shard {
     }
   }
 
+  /// Pages that an empty shard takes out of the wheel in one step.
+  private static let pagesForgottenAtOnce = 1024
   /// Buckets taken back in one step.
   package static let contractionsAtOnce = 64
 
   /// Gives unused memory back to the system, one step at a time.
   package func trim() -> Discard {
     if counters.pointee.entries == 0, arena.state.pointee.usedUnits == 0 {
-      wheel.reset()
+      if !wheel.reset(atMost: Shard.pagesForgottenAtOnce) { return .more }
       index.reset()
     }
     if !policy.dropTables() { return .failed }

@@ -173,12 +173,19 @@ package struct ExpiryWheel {
 
   // MARK: Starting over
 
-  /// Forgets all pages. For an arena that is empty.
-  package func reset() {
-    for place in 0..<ExpiryWheel.levels * ExpiryWheel.slots {
-      while heads[place] != 0 { unfile(heads[place] - 1) }
+  /// Forgets pages, at most so many of them; for an arena that is empty. False
+  /// if there are more.
+  package func reset(atMost limit: Int) -> Bool {
+    var left = limit
+    for level in 0..<ExpiryWheel.levels {
+      while maps[level] != 0 {
+        if left == 0 { return false }
+        left -= 1
+        unfile(heads[level * ExpiryWheel.slots + maps[level].trailingZeroBitCount] - 1)
+      }
     }
     state.pointee.nextDue = Clock.never
+    return true
   }
 
   // MARK: Invariants
