@@ -80,7 +80,7 @@ package struct HitHistory {
   /// What was counted in the last `windowMs` and a little more, back to the
   /// latest note before that, or the opening: `ms` says how long it really is.
   package func last(_ windowMs: UInt64, at now: UInt64) -> Reading {
-    let start = now - min(now - 1, windowMs)
+    let start = now - min(now, windowMs)
     var then = Reading(ms: 1)
     func consider(_ note: UnsafeMutableRawPointer) {
       if let reading = read(note), reading.ms <= start, reading.ms > then.ms { then = reading }
@@ -89,7 +89,8 @@ package struct HitHistory {
     for number in 0..<HitHistory.hours { consider(hourNote(number)) }
     let ever = ever(at: now)
     return Reading(
-      hits: ever.hits &- then.hits, misses: ever.misses &- then.misses, ms: now - then.ms)
+      hits: ever.hits &- then.hits, misses: ever.misses &- then.misses,
+      ms: now - min(now, then.ms))
   }
 
   // MARK: Notes
