@@ -29,7 +29,8 @@
  *              goes back through `close` or `release`, and no other way.
  *   Threads    Any function may be called on one cache by any thread at any
  *              time.  Only `close` must be the last call on its cache.
- *   Waiting    A read (get, get_many, acquire, contains, ttl) takes no lock.
+ *   Waiting    A read (get, get_many, peek, acquire, contains, ttl, inspect)
+ *              takes no lock.
  *              A write holds one short lock, shared by the keys of its shard.
  *              Calls that work through the whole cache (clear, scan,
  *              delete_prefix, cleanup_expired, resize) do so in slices and let
@@ -202,6 +203,12 @@ CACHECORE_API void cachecore_close(cachecore_t *cache);
 CACHECORE_API cachecore_status_t
 cachecore_get(cachecore_t *cache, const void *key, size_t key_size,
               void *buffer, size_t capacity, size_t *size_out);
+
+/* As `get`, with the same arguments and results, touching nothing: neither a
+ * use nor a statistic. */
+CACHECORE_API cachecore_status_t
+cachecore_peek(cachecore_t *cache, const void *key, size_t key_size,
+               void *buffer, size_t capacity, size_t *size_out);
 
 /* A value lent by the cache. */
 typedef struct cachecore_value {

@@ -15,6 +15,19 @@ public func cachecore_get(
 }
 
 @c @implementation
+public func cachecore_peek(
+  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
+  _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?
+) -> cachecore_status_t {
+  var status = success
+  guard let cache = open(cache, &status) else { return status }
+  guard let size_out, let key = CacheCoreABI.key(key, key_size),
+    let buffer = CacheCoreABI.buffer(buffer, capacity)
+  else { return argumentError }
+  return cache.peek(key, into: buffer, size: &size_out.pointee).rawValue
+}
+
+@c @implementation
 public func cachecore_acquire(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ value_out: UnsafeMutablePointer<cachecore_value_t>?

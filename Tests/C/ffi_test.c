@@ -105,6 +105,10 @@ static void singles(void) {
   CHECK(size == 5 && memcmp(buffer, "value", 5) == 0);
   CHECK_INT(STATUS("cachecore_get", "ippzpzp", c, KEY, buffer, SIZE(2), &size),
             CACHECORE_E_TOO_SMALL);
+  size = 0;
+  CHECK_OK(
+      STATUS("cachecore_peek", "ippzpzp", c, KEY, buffer, SIZE(16), &size));
+  CHECK(size == 5 && memcmp(buffer, "value", 5) == 0);
   CHECK_OK(STATUS("cachecore_acquire", "ippzp", c, KEY, &value));
   CHECK(value.size == 5 && memcmp(value.data, "value", 5) == 0);
   call("cachecore_release", "vp", &value);

@@ -16,6 +16,7 @@ static void expect(const char *call, cachecore_status_t status) {
 /* With no cache at all, and with one but nothing else. */
 static void misuse(cachecore_t *c) {
   EXPECT_ERROR(cachecore_get(c, NULL, 3, NULL, 3, NULL));
+  EXPECT_ERROR(cachecore_peek(c, NULL, 3, NULL, 3, NULL));
   EXPECT_ERROR(cachecore_acquire(c, NULL, 3, NULL));
   EXPECT_ERROR(cachecore_contains(c, NULL, 3));
   EXPECT_ERROR(cachecore_ttl(c, NULL, 3, NULL));
@@ -63,6 +64,12 @@ static void misuse_singly(cachecore_t *c) {
   EXPECT_ERROR(cachecore_get(c, "key", SIZE_MAX, buffer, 8, &size));
   EXPECT_ERROR(cachecore_get(c, "key", 3, NULL, 8, &size));
   EXPECT_ERROR(cachecore_get(c, "key", 3, buffer, 8, NULL));
+  EXPECT_ERROR(cachecore_peek(c, NULL, 3, buffer, 8, &size));
+  EXPECT_ERROR(cachecore_peek(c, "key", 0, buffer, 8, &size));
+  EXPECT_ERROR(cachecore_peek(c, "key", 65536, buffer, 8, &size));
+  EXPECT_ERROR(cachecore_peek(c, "key", SIZE_MAX, buffer, 8, &size));
+  EXPECT_ERROR(cachecore_peek(c, "key", 3, NULL, 8, &size));
+  EXPECT_ERROR(cachecore_peek(c, "key", 3, buffer, 8, NULL));
   EXPECT_ERROR(cachecore_acquire(c, "key", 3, NULL));
   EXPECT_ERROR(cachecore_acquire(c, "key", 0, &value));
   EXPECT_ERROR(cachecore_contains(c, "key", 0));

@@ -125,6 +125,11 @@ static void step_look(model_t *m, cachecore_t *cache, uint64_t key) {
   int64_t left = entry && entry->deadline ? (int64_t)(entry->deadline - m->now)
                                           : -1;
   int64_t got = 0;
+  unsigned char buffer[VALUE_MAX];
+  size_t size;
+  CHECK_INT(cachecore_peek(cache, &key, sizeof key, buffer, sizeof buffer,
+                           &size),
+            expected);
   CHECK_INT(cachecore_contains(cache, &key, sizeof key), expected);
   CHECK_INT(cachecore_ttl(cache, &key, sizeof key, &got), expected);
   CHECK_INT(cachecore_inspect(cache, &key, sizeof key, &info), expected);
@@ -132,6 +137,8 @@ static void step_look(model_t *m, cachecore_t *cache, uint64_t key) {
   CHECK_INT(got, left);
   CHECK_INT(info.ttl_ms, left);
   CHECK_INT(info.value_size, entry->size);
+  CHECK_INT(size, entry->size);
+  CHECK(memcmp(buffer, entry->value, size) == 0);
 }
 
 static void step_write(model_t *m, cachecore_t *cache, uint64_t key,

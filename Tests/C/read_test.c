@@ -1,4 +1,5 @@
-/* get, contains, ttl, inspect: what they answer, and what they leave alone. */
+/* get, peek, contains, ttl, inspect: what they answer, and what they leave
+ * alone. */
 #include "harness.h"
 
 static void get_copies_and_reports_sizes(void) {
@@ -162,17 +163,88 @@ static void inspect_tells_all(void) {
   cachecore_close(cache);
 }
 
+/* As get_copies_and_reports_sizes: the results are the same. */
+static void peek_copies_and_reports_sizes(void) {
+  cachecore_t *cache = open_exact(100, 0, 0);
+  char buffer[16];
+  size_t size = 99;
+
+  CHECK_OK(set_text(cache, "key", "value", 10));
+  memset(buffer, '#', sizeof buffer);
+  CHECK_OK(cachecore_peek(cache, "key", 3, buffer, sizeof buffer, &size));
+  CHECK_INT(size, 5);
+  CHECK(memcmp(buffer, "value###########", 16) == 0);
+  memset(buffer, '#', sizeof buffer);
+  CHECK_OK(cachecore_peek(cache, "key", 3, buffer, 5, &size));
+  CHECK(memcmp(buffer, "value###########", 16) == 0);
+
+  memset(buffer, '#', sizeof buffer);
+  CHECK_INT(cachecore_peek(cache, "key", 3, buffer, 4, &size),
+            CACHECORE_E_TOO_SMALL);
+  CHECK_INT(size, 5);
+  CHECK(memcmp(buffer + 4, "############", 12) == 0);
+  size = 99;
+  CHECK_INT(cachecore_peek(cache, "key", 3, NULL, 0, &size),
+            CACHECORE_E_TOO_SMALL);
+  CHECK_INT(size, 5);
+  CHECK_OK(cachecore_set(cache, "empty", 5, NULL, 0, 0));
+  CHECK_OK(cachecore_peek(cache, "empty", 5, NULL, 0, &size));
+  CHECK_INT(size, 0);
+
+  size = 99;
+  CHECK_INT(cachecore_peek(cache, "kex", 3, buffer, 16, &size), CACHECORE_MISS);
+  CHECK_INT(size, 0);
+  CHECK_OK(cachecore_advance_clock(cache, 10)); /* expired, and still there */
+  size = 99;
+  CHECK_INT(cachecore_peek(cache, "key", 3, buffer, 16, &size), CACHECORE_MISS);
+  CHECK_INT(size, 0);
+  CHECK_INT(stats_of(cache).expirations, 0);
+  CHECK_INT(stats_of(cache).hits + stats_of(cache).misses, 0);
+  cachecore_close(cache);
+}
+
+static void peeking_ends_no_idleness(void) {
+  cachecore_options_t options = CACHECORE_OPTIONS_INIT;
+  cachecore_entry_info_t info = CACHECORE_ENTRY_INFO_INIT;
+  cachecore_t *cache;
+  char buffer[16];
+  size_t size;
+  int i;
+  options.max_entries = 100;
+  options.flags = CACHECORE_MANUAL_CLOCK;
+  options.default_tti_ms = 100;
+  CHECK_OK(cachecore_open(&options, &cache));
+  CHECK_OK(set_text(cache, "key", "value", 0));
+  for (i = 1; i < 10; i++) {
+    CHECK_OK(cachecore_advance_clock(cache, 10));
+    CHECK_OK(cachecore_peek(cache, "key", 3, buffer, sizeof buffer, &size));
+    CHECK_OK(cachecore_inspect(cache, "key", 3, &info));
+    CHECK_INT(info.idle_ms, 10 * i);
+  }
+  CHECK_OK(cachecore_advance_clock(cache, 10));
+  CHECK_INT(cachecore_peek(cache, "key", 3, buffer, sizeof buffer, &size),
+            CACHECORE_MISS);
+  cachecore_close(cache);
+}
+
 static void looking_counts_as_nothing(void) {
   cachecore_t *cache = open_exact(2, 0, 0);
   cachecore_entry_info_t info = CACHECORE_ENTRY_INFO_INIT;
   cachecore_stats_t stats;
+  char buffer[16];
   int64_t left;
+  size_t size;
   CHECK_OK(set_text(cache, "old", "v", 0));
   CHECK_OK(set_text(cache, "new", "v", 0));
   CHECK_OK(contains(cache, "old"));
   CHECK_OK(cachecore_ttl(cache, "old", 3, &left));
   CHECK_OK(cachecore_inspect(cache, "old", 3, &info));
+  CHECK_OK(cachecore_peek(cache, "old", 3, buffer, sizeof buffer, &size));
+  CHECK_INT(cachecore_peek(cache, "old", 3, buffer, 0, &size),
+            CACHECORE_E_TOO_SMALL);
   CHECK_INT(contains(cache, "none"), CACHECORE_MISS);
+  CHECK_INT(cachecore_peek(cache, "none", 4, buffer, sizeof buffer, &size),
+            CACHECORE_MISS);
   stats = stats_of(cache);
   CHECK_INT(stats.hits + stats.misses, 0);
   CHECK_OK(set_text(cache, "newer", "v", 0)); /* "old" is still the oldest */
@@ -219,5 +291,6 @@ static void entry_info_of_other_versions(void) {
 
 TESTS(T(get_copies_and_reports_sizes), T(empty_values),
       T(keys_of_every_size_and_content), T(values_of_every_size),
-      T(ttl_counts_down), T(inspect_tells_all), T(looking_counts_as_nothing),
-      T(entry_info_of_other_versions))
+      T(ttl_counts_down), T(inspect_tells_all),
+      T(peek_copies_and_reports_sizes), T(peeking_ends_no_idleness),
+      T(looking_counts_as_nothing), T(entry_info_of_other_versions))

@@ -40,8 +40,10 @@ static void look_up(worker_t *w, uint64_t key, uint64_t *seed) {
   cachecore_value_t value;
   size_t size;
   cachecore_status_t status;
-  if (random_below(seed, 2)) {
-    status = cachecore_get(w->cache, &key, 8, bytes, sizeof bytes, &size);
+  unsigned how = (unsigned)random_below(seed, 5);
+  if (how < 3) {
+    status = (how < 2 ? cachecore_get : cachecore_peek)(
+        w->cache, &key, 8, bytes, sizeof bytes, &size);
     CHECK(status == CACHECORE_OK || status == CACHECORE_MISS);
     CHECK(status == CACHECORE_MISS || holds_pattern(bytes, size, key));
     return;

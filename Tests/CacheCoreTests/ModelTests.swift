@@ -142,7 +142,9 @@ struct ReferenceCache {
       case 70..<78:
         #expect(cache.delete(key) == model.delete(key), context)
       case 78..<84:
-        #expect(cache.contains(key) == (model.position(key) != nil), context)
+        let value = model.position(key).map { model.entries[$0].value }
+        #expect(cache.contains(key) == (value != nil), context)
+        #expect(cache.peek(key) == value, context)
       case 84..<90:
         let ttl: UInt64 = [0, .max, 60][random.below(3)]
         #expect((cache.touch(key, ttlMs: ttl) == .ok) == model.touch(key, ttl: ttl), context)

@@ -40,12 +40,18 @@ struct TestCache {
     }
   }
 
-  func get(_ key: [UInt8]) -> [UInt8]? {
+  func get(_ key: [UInt8]) -> [UInt8]? { copy(key) { cache.get($0, into: $1, size: &$2) } }
+  func peek(_ key: [UInt8]) -> [UInt8]? { copy(key) { cache.peek($0, into: $1, size: &$2) } }
+
+  private func copy(
+    _ key: [UInt8],
+    _ read: (UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer, inout Int) -> Outcome
+  ) -> [UInt8]? {
     var buffer = [UInt8](repeating: 0, count: 256)
     while true {
       var size = 0
       let outcome = key.withUnsafeBytes { key in
-        buffer.withUnsafeMutableBytes { cache.get(key, into: $0, size: &size) }
+        buffer.withUnsafeMutableBytes { read(key, $0, &size) }
       }
       switch outcome {
       case .ok: return Array(buffer[..<size])

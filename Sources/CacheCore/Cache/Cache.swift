@@ -48,6 +48,31 @@ package struct Cache {
     _ key: UnsafeRawBufferPointer, _ shard: Shard, _ parts: HashParts, at now: UInt64,
     into buffer: UnsafeMutableRawBufferPointer, size: inout Int
   ) -> Outcome {
+    guard let seen = copy(key, shard, parts, at: now, into: buffer, size: &size) else {
+      shard.stripeOfThisThread.noteMiss()
+      return .miss
+    }
+    shard.noteUse(seen, parts, key, at: now)
+    return size <= buffer.count ? .ok : .tooSmall
+  }
+
+  /// As `get`, touching nothing.
+  package func peek(
+    _ key: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer, size: inout Int
+  ) -> Outcome {
+    let (shard, parts) = route(key)
+    let seen = copy(key, shard, parts, at: clock.coarse, into: buffer, size: &size)
+    guard seen != nil else { return .miss }
+    return size <= buffer.count ? .ok : .tooSmall
+  }
+
+  /// Finds the live entry, and copies its value out if there is room. `size` is
+  /// the value's, 0 if there is none.
+  @inline(__always)
+  private func copy(
+    _ key: UnsafeRawBufferPointer, _ shard: Shard, _ parts: HashParts, at now: UInt64,
+    into buffer: UnsafeMutableRawBufferPointer, size: inout Int
+  ) -> Shard.Sighting? {
     var valueSize: UInt64 = 0
     let seen = shard.read(parts, key, at: now) { found in
       valueSize = found.valueSize
@@ -56,14 +81,8 @@ package struct Cache {
       }
       return found.sighting
     }
-    guard let seen else {
-      shard.stripeOfThisThread.noteMiss()
-      size = 0
-      return .miss
-    }
-    shard.noteUse(seen, parts, key, at: now)
-    size = Int(truncatingIfNeeded: valueSize)
-    return valueSize <= UInt64(truncatingIfNeeded: buffer.count) ? .ok : .tooSmall
+    size = seen == nil ? 0 : Int(truncatingIfNeeded: valueSize)
+    return seen
   }
 
   /// Where a leased value is, and the number to release it by.

@@ -308,6 +308,7 @@ options_init = _quick("cachecore_options_init", None, POINTER(Options))
 open = _waits("cachecore_open", _status, POINTER(Options), POINTER(c_void_p))
 close = _waits("cachecore_close", None, _cache)
 get = _quick("cachecore_get", _status, *_key, c_void_p, _size, _sizes)
+peek = _quick("cachecore_peek", _status, *_key, c_void_p, _size, _sizes)
 acquire = _quick("cachecore_acquire", _status, *_key, POINTER(Value))
 release = _quick("cachecore_release", None, POINTER(Value))
 contains = _quick("cachecore_contains", _status, *_key)
@@ -348,11 +349,12 @@ sweeper_status = _waits("cachecore_sweeper_status", _status, _cache, POINTER(Swe
 advance_clock = _waits("cachecore_advance_clock", _status, _cache, c_uint64)
 # fmt: on
 
-# The two calls a cache lives on, a second time without argtypes, which halves what a call costs:
-# ctypes then converts nothing, so every argument must be a ctypes object of the exact type, or
-# bytes where the prototype has a pointer.
+# Copying in and out, without argtypes, which halves what a call costs: ctypes then converts nothing,
+# so every argument must be a ctypes object of the exact type, or bytes where the prototype has a
+# pointer.
 
 get_boxed: Callable[..., int] = _declare(_library.keeping_gil, "cachecore_get", c_int32, None)
+peek_boxed: Callable[..., int] = _declare(_library.keeping_gil, "cachecore_peek", c_int32, None)
 set_boxed: Callable[..., int] = _declare(_library.keeping_gil, "cachecore_set", c_int32, None)
 
 
