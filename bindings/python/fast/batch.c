@@ -111,7 +111,7 @@ static int keep_found(ByteStore *self, PyObject *key, const Reading *reading,
         self, PyBytes_FromStringAndSize(reading->room[at],
                                         (Py_ssize_t)reading->sizes[at]));
   else if (status == CACHECORE_E_TOO_SMALL)
-    value = byte_store_find(self, key);
+    value = byte_store_peek(self, key);
   else
     return note_failure(failures, key, status);
   if (value == NULL) return PyErr_Occurred() ? -1 : 0;

@@ -27,8 +27,8 @@ static cachecore_status_t find_larger(ByteStore *self, const Bytes *key,
     Py_XDECREF(content);
     content = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)capacity);
     if (content == NULL) break;
-    status = library.get(*self->handle.cache, key->data, key->size,
-                         PyBytes_AsString(content), capacity, &size);
+    status = library.peek(*self->handle.cache, key->data, key->size,
+                          PyBytes_AsString(content), capacity, &size);
   }
   if (status != CACHECORE_OK) {
     Py_CLEAR(content);
@@ -42,7 +42,10 @@ static cachecore_status_t find_larger(ByteStore *self, const Bytes *key,
   return status;
 }
 
-PyObject *byte_store_find(ByteStore *self, PyObject *key) {
+/* The value by `get` or `peek`, loaded; NULL without an exception for a miss.
+ */
+static inline PyObject *find(ByteStore *self, __typeof__(cachecore_get) *read,
+                             const char *function, PyObject *key) {
   char small[SMALL];
   PyObject *content = NULL;
   cachecore_status_t status;
@@ -50,34 +53,52 @@ PyObject *byte_store_find(ByteStore *self, PyObject *key) {
   Bytes name;
 
   if (key_bytes(key, &name) < 0) return NULL;
-  status = library.get(*self->handle.cache, name.data, name.size, small,
-                       sizeof small, &size);
+  status = read(*self->handle.cache, name.data, name.size, small, sizeof small,
+                &size);
   if (status == CACHECORE_OK)
     content = PyBytes_FromStringAndSize(small, (Py_ssize_t)size);
   else if (status == CACHECORE_E_TOO_SMALL)
     status = find_larger(self, &name, size, &content);
   if (status < 0 && !PyErr_Occurred())
-    return raise_failure((PyObject *)self, "cachecore_get", status, key);
+    return raise_failure((PyObject *)self, function, status, key);
   return byte_store_load(self, content);
+}
+
+PyObject *byte_store_peek(ByteStore *self, PyObject *key) {
+  return find(self, library.peek, "cachecore_peek", key);
+}
+
+static PyObject *or_default(PyObject *found, PyObject *value) {
+  if (found == NULL && !PyErr_Occurred()) return Py_NewRef(value);
+  return found;
 }
 
 static PyObject *get(ByteStore *self, PyObject *const *arguments,
                      Py_ssize_t count, PyObject *keywords) {
   static const char *const names[] = {"key", "default", NULL};
-  PyObject *values[2] = {NULL, Py_None}, *found;
+  PyObject *values[2] = {NULL, Py_None};
 
   if (keywords == NULL && count == 1)
     values[0] = arguments[0];
   else if (sort_arguments("get", names, 1, arguments, count, keywords, values) <
            0)
     return NULL;
-  found = byte_store_find(self, values[0]);
-  if (found == NULL && !PyErr_Occurred()) return Py_NewRef(values[1]);
-  return found;
+  return or_default(find(self, library.get, "cachecore_get", values[0]),
+                    values[1]);
+}
+
+static PyObject *peek(ByteStore *self, PyObject *const *arguments,
+                      Py_ssize_t count, PyObject *keywords) {
+  static const char *const names[] = {"key", "default", NULL};
+  PyObject *values[2] = {NULL, Py_None};
+
+  if (sort_arguments("peek", names, 1, arguments, count, keywords, values) < 0)
+    return NULL;
+  return or_default(byte_store_peek(self, values[0]), values[1]);
 }
 
 static PyObject *subscript(ByteStore *self, PyObject *key) {
-  PyObject *found = byte_store_find(self, key);
+  PyObject *found = find(self, library.get, "cachecore_get", key);
 
   if (found == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key);
   return found;
@@ -329,6 +350,9 @@ static PyMethodDef methods[] = {
     {"get", (PyCFunction)(void (*)(void))get, FAST,
      "get($self, /, key, default=None)\n--\n\n"
      "The value, or `default`.  Counts as a use, and as a hit or a miss."},
+    {"peek", (PyCFunction)(void (*)(void))peek, FAST,
+     "peek($self, /, key, default=None)\n--\n\n"
+     "As `get`, but counts as nothing."},
     {"contains", (PyCFunction)contains, METH_O,
      "contains($self, key, /)\n--\n\n"
      "Whether there is a live entry.  Counts as nothing, as `key in cache`."},

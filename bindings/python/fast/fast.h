@@ -25,8 +25,8 @@
 /* The functions used here, named once. */
 /* clang-format off */
 #define CACHECORE_FUNCTIONS(F)                                      \
-  F(get) F(set) F(add) F(contains) F(delete) F(touch) F(ttl)        \
-  F(increment) F(get_many) F(set_many) F(delete_many)               \
+  F(get) F(peek) F(set) F(add) F(contains) F(delete) F(touch)       \
+  F(ttl) F(increment) F(get_many) F(set_many) F(delete_many)               \
   F(clear) F(cleanup_expired) F(resize) F(take_removals)
 /* clang-format on */
 
@@ -103,8 +103,9 @@ PyObject *byte_store_set_many(ByteStore *self, PyObject *const *arguments,
                               Py_ssize_t count, PyObject *keywords);
 PyObject *byte_store_delete_many(ByteStore *self, PyObject *keys);
 
-/* The value under a key, loaded; NULL without an exception for a miss. */
-PyObject *byte_store_find(ByteStore *self, PyObject *key);
+/* The value under a key, loaded, counting as nothing; NULL without an exception
+ * for a miss. */
+PyObject *byte_store_peek(ByteStore *self, PyObject *key);
 
 /* Takes over a reference to the bytes of a value; what `loads` makes of them.
  */

@@ -17,6 +17,7 @@ from cachecore import Cache, ClosedError, StateError
 
 CALLS: dict[str, Callable[[Cache], object]] = {
     "get": lambda cache: cache.get("k"),
+    "peek": lambda cache: cache.peek("k"),
     "[]": lambda cache: cache["k"],
     "get_many": lambda cache: cache.get_many(["k"]),
     "get_many of none": lambda cache: cache.get_many([]),

@@ -11,6 +11,7 @@ import pytest
 
 from cachecore import (
     NEVER,
+    ArgumentError,
     Cache,
     EntryInfo,
     FullError,
@@ -66,6 +67,7 @@ def test_value_sizes(size: int) -> None:
         value = (bytes(range(256)) * (size // 256 + 1))[:size]
         cache.set("k", value)
         assert cache.get("k") == value
+        assert cache.peek("k") == value
         assert cache["k"] == value
         assert cache.get_many(["k"]) == {"k": value}
         with cache.acquire("k") as view:
@@ -109,6 +111,52 @@ def test_mapping(cache: Cache) -> None:
             miss()
     cache["empty"] = b""
     assert cache["empty"] == b""
+
+
+def test_peek(cache: Cache) -> None:
+    cache.set("k", b"v", 5)
+    assert cache.peek("k") == cache.peek(b"k") == cache.peek(key="k", default=None) == b"v"
+    assert cache.peek("absent") is None and cache.peek("absent", 7) == 7
+    cache.set("empty", b"")
+    assert cache.peek("empty") == b""
+    cache.advance_clock(5)
+    assert cache.peek("k", b"else") == b"else"
+    with pytest.raises(ArgumentError, match="cachecore_peek: a key has 1 to 65535 bytes, this one 0"):
+        cache.peek("")
+    with pytest.raises(TypeError, match="bytes or str"):
+        cache.peek(7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        cache.peek()  # type: ignore[call-overload]
+
+
+def test_peek_touches_nothing() -> None:
+    with Cache(2, shards=1, manual_clock=True, tti=10) as cache:
+        cache["old"] = b"v"
+        cache["new"] = b"v"
+        cache.advance_clock(4)
+        assert cache.peek("old") == b"v" and cache.peek("absent") is None
+        info = cache.inspect("old")
+        assert info is not None and info.idle == 4
+        assert cache.stats().hits == cache.stats().misses == 0
+        cache["newer"] = b"v"
+        assert "old" not in cache and "new" in cache
+        cache.advance_clock(6)
+        assert cache.peek("new") is None
+
+
+def test_peek_with_a_serializer() -> None:
+    with Cache(10, serializer="json") as cache:
+        cache["k"] = [1, None, "x" * 10_000]
+        assert cache.peek("k") == [1, None, "x" * 10_000]
+        assert cache.peek("absent", ()) == ()
+        assert cache.stats().hits == 0
+
+
+def test_a_large_value_is_read_as_one_hit() -> None:
+    with Cache(10) as cache:
+        cache["k"] = bytes(1_000_000)
+        assert len(cache["k"]) == len(cache.get_many(["k"])["k"]) == 1_000_000
+        assert cache.stats().hits == 2 and cache.stats().misses == 0
 
 
 def test_expiry(cache: Cache) -> None:

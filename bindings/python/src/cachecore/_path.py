@@ -18,7 +18,7 @@ from . import _library, durations
 from .arguments import value_bytes
 
 # Those that fast.h names.
-_FUNCTIONS = """get set add contains delete touch ttl increment get_many set_many
+_FUNCTIONS = """get peek set add contains delete touch ttl increment get_many set_many
 delete_many clear cleanup_expired resize take_removals""".split()
 
 

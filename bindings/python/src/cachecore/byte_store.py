@@ -18,6 +18,7 @@ V = TypeVar("V")
 
 # What get and set use, one lookup away.
 _get: Final = _native.get_boxed
+_peek: Final = _native.peek_boxed
 _set: Final = _native.set_boxed
 _SIZE: Final = _native.SIZE
 _DEFAULT_TTL: Final = _native.DEFAULT_TTL
@@ -51,7 +52,7 @@ class ByteStore(Generic[V]):
         if type(key) is not bytes:
             key = key_bytes(key)
         try:
-            room = _rooms.pop()
+            room = _rooms.pop()  # scratch.take(), without the call
         except IndexError:
             room = scratch.make()
         buffer, capacity, size, size_out = room
@@ -61,24 +62,32 @@ class ByteStore(Generic[V]):
             _rooms.append(room)
             return value if self._loads is None else self._loads(value)
         if status == _native.E_TOO_SMALL:
-            return self._get_larger(key, room, default)
+            return self._peek(key, scratch.exchange(room), "cachecore_get", default)
         _rooms.append(room)
         if status == _native.MISS:
             return default
         raise self._failure("cachecore_get", status, key)
 
-    def _get_larger(self, key: bytes, room: scratch.Scratch, default: Any) -> Any:
-        """Goes on with ``get`` for a value that did not fit, and may even have grown since."""
+    @overload
+    def peek(self, key: Key) -> V | None: ...
+    @overload
+    def peek(self, key: Key, default: T) -> V | T: ...
+    def peek(self, key: Key, default: Any = None) -> Any:
+        """As ``get``, but counts as nothing."""
+        return self._peek(key_bytes(key), scratch.take(), "cachecore_peek", default)
+
+    def _peek(self, key: bytes, room: scratch.Scratch, name: str, default: Any) -> Any:
+        """What ``get`` goes on with, too, when a value did not fit: it has been counted."""
         while True:
-            room = scratch.exchange(room)
             buffer, capacity, size, size_out = room
-            status = _get(self._handle, key, _SIZE[len(key)], buffer, capacity, size_out)
+            status = _peek(self._handle, key, _SIZE[len(key)], buffer, capacity, size_out)
             if status != _native.E_TOO_SMALL:
                 break
-        value: Any = buffer[: size.value]
+            room = scratch.exchange(room)  # it may have grown since
+        value: Any = buffer[: size.value] if status == _native.OK else None
         scratch.give_back(room)
         if status < 0:
-            raise self._failure("cachecore_get", status, key)
+            raise self._failure(name, status, key)
         if status != _native.OK:
             return default
         return value if self._loads is None else self._loads(value)
@@ -120,7 +129,7 @@ class ByteStore(Generic[V]):
                 value: Any = content if loads is None else loads(content)
                 found[key] = value
             elif status == _native.E_TOO_SMALL:
-                value = self.get(key, scratch.ABSENT)
+                value = self.peek(key, scratch.ABSENT)
                 if value is not scratch.ABSENT:
                     found[key] = value
             else:

@@ -34,6 +34,14 @@ def make(size: int = _SMALLEST) -> Scratch:
     return buffer, _native.SIZE[capacity], found, ctypes.byref(found)
 
 
+def take() -> Scratch:
+    """A buffer for one call."""
+    try:
+        return free.pop()
+    except IndexError:
+        return make()
+
+
 def exchange(scratch: Scratch) -> Scratch:
     """A buffer of the size found for one that was too small for it."""
     size = scratch[2].value
