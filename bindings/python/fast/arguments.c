@@ -124,6 +124,22 @@ int sort_arguments(const char *function, const char *const *names, int required,
   return 0;
 }
 
+int sort_key_default(const char *function, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords, PyObject **values) {
+  static const char *const names[] = {"key", "default", NULL};
+
+  if (keywords == NULL && count == 1) {
+    values[0] = arguments[0];
+    return 0;
+  }
+  return sort_arguments(function, names, 1, arguments, count, keywords, values);
+}
+
+PyObject *found_or(PyObject *found, PyObject *otherwise) {
+  if (found == NULL && !PyErr_Occurred()) return Py_NewRef(otherwise);
+  return found;
+}
+
 PyObject *raise_failure(PyObject *self, const char *function,
                         cachecore_status_t status, PyObject *key) {
   PyObject *error =

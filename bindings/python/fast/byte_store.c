@@ -68,33 +68,23 @@ PyObject *byte_store_peek(ByteStore *self, PyObject *key) {
   return find(self, library.peek, "cachecore_peek", key);
 }
 
-static PyObject *or_default(PyObject *found, PyObject *value) {
-  if (found == NULL && !PyErr_Occurred()) return Py_NewRef(value);
-  return found;
-}
-
 static PyObject *get(ByteStore *self, PyObject *const *arguments,
                      Py_ssize_t count, PyObject *keywords) {
-  static const char *const names[] = {"key", "default", NULL};
   PyObject *values[2] = {NULL, Py_None};
 
-  if (keywords == NULL && count == 1)
-    values[0] = arguments[0];
-  else if (sort_arguments("get", names, 1, arguments, count, keywords, values) <
-           0)
+  if (sort_key_default("get", arguments, count, keywords, values) < 0)
     return NULL;
-  return or_default(find(self, library.get, "cachecore_get", values[0]),
-                    values[1]);
+  return found_or(find(self, library.get, "cachecore_get", values[0]),
+                  values[1]);
 }
 
 static PyObject *peek(ByteStore *self, PyObject *const *arguments,
                       Py_ssize_t count, PyObject *keywords) {
-  static const char *const names[] = {"key", "default", NULL};
   PyObject *values[2] = {NULL, Py_None};
 
-  if (sort_arguments("peek", names, 1, arguments, count, keywords, values) < 0)
+  if (sort_key_default("peek", arguments, count, keywords, values) < 0)
     return NULL;
-  return or_default(byte_store_peek(self, values[0]), values[1]);
+  return found_or(byte_store_peek(self, values[0]), values[1]);
 }
 
 static PyObject *subscript(ByteStore *self, PyObject *key) {
@@ -406,23 +396,5 @@ static PyMemberDef members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot slots[] = {
-    {Py_tp_doc, "A cache of bytes: the operations worth compiling."},
-    {Py_tp_new, make},
-    {Py_tp_methods, methods},
-    {Py_tp_members, members},
-    {Py_tp_traverse, traverse},
-    {Py_tp_clear, clear},
-    {Py_tp_dealloc, dealloc},
-    {Py_mp_subscript, subscript},
-    {Py_mp_ass_subscript, assign},
-    {Py_sq_contains, in},
-    {0, NULL},
-};
-
-PyType_Spec byte_store_spec = {
-    .name = "cachecore._fast.ByteStore",
-    .basicsize = sizeof(ByteStore),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .slots = slots,
-};
+DEFINE_STORE(ByteStore, byte_store_spec,
+             "A cache of bytes: the operations worth compiling.");

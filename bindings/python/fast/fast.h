@@ -64,6 +64,13 @@ int sort_arguments(const char *function, const char *const *names, int required,
                    PyObject *const *arguments, Py_ssize_t count,
                    PyObject *keywords, PyObject **values);
 
+/* The same for the arguments (key, default). */
+int sort_key_default(const char *function, PyObject *const *arguments,
+                     Py_ssize_t count, PyObject *keywords, PyObject **values);
+
+/* What was found, or else, without an exception, another value. */
+PyObject *found_or(PyObject *found, PyObject *otherwise);
+
 /* Raises what `self._failure(function, status, key)` makes of a status. */
 PyObject *raise_failure(PyObject *self, const char *function,
                         cachecore_status_t status, PyObject *key);
@@ -113,5 +120,21 @@ PyObject *byte_store_load(ByteStore *self, PyObject *content);
 
 extern PyType_Spec byte_store_spec;
 extern PyType_Spec object_store_spec;
+
+/* Defines one of them, of functions and tables that have these names in the
+ * file that says so. */
+#define DEFINE_STORE(Type, spec, doc)                                          \
+  static PyType_Slot slots[] = {                                               \
+      {Py_tp_doc, doc},           {Py_tp_new, make},                           \
+      {Py_tp_methods, methods},   {Py_tp_members, members},                    \
+      {Py_tp_traverse, traverse}, {Py_tp_clear, clear},                        \
+      {Py_tp_dealloc, dealloc},   {Py_mp_subscript, subscript},                \
+      {Py_mp_ass_subscript, assign}, {Py_sq_contains, in}, {0, NULL}};         \
+  PyType_Spec spec = {                                                         \
+      .name = "cachecore._fast." #Type,                                        \
+      .basicsize = sizeof(Type),                                               \
+      .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,  \
+      .slots = slots,                                                          \
+  }
 
 #endif
