@@ -1,4 +1,4 @@
-/* ObjectStore: slots, their uses, and their end; see object_store.h. */
+/* ObjectStore: slots, from being stored to their end; see object_store.h. */
 #include <string.h>
 #include <time.h>
 
@@ -27,7 +27,7 @@ uint64_t object_deadline_ms(const ObjectStore *self, uint64_t ttl_ms) {
 }
 
 int object_is_surely_live(const ObjectStore *self, const Slot *slot) {
-  return self->deferring && *self->handle.cache != NULL &&
+  return self->uses.size > 0 && *self->handle.cache != NULL &&
          (slot->deadline_ms == NEVER || slot->deadline_ms > now_ms());
 }
 
@@ -67,7 +67,7 @@ void object_delist(ObjectStore *self, Slot *slot) {
   slot->before->after = slot->after;
   slot->after->before = slot->before;
   self->weight -= slot->weight;
-  if (slot->use != 0) self->uses[slot->use - 1] = NULL;
+  object_forget_use(self, slot);
 }
 
 static void note(ObjectStore *self, Slot *slot, uint32_t cause) {
@@ -78,42 +78,6 @@ static void note(ObjectStore *self, Slot *slot, uint32_t cause) {
   if (notice == NULL || PyList_Append(self->notices, notice) < 0)
     PyErr_WriteUnraisable((PyObject *)self);
   Py_XDECREF(notice);
-}
-
-/* ---- Uses ---------------------------------------------------------------- */
-
-void object_flush(ObjectStore *self) {
-  const void *ids[USES];
-  void *buffers[USES];
-  size_t id_sizes[USES], capacities[USES], sizes[USES], count = 0;
-  Slot *nobody;
-
-  if (self->use_count == 0) return;
-  for (unsigned at = 0; at < self->use_count; at++) {
-    Slot *slot = self->uses[at];
-    if (slot == NULL) continue;
-    slot->use = 0;
-    ids[count] = &slot->id;
-    id_sizes[count] = sizeof slot->id;
-    buffers[count] = &nobody;
-    capacities[count] = sizeof nobody;
-    count++;
-  }
-  self->use_count = 0;
-  if (*self->handle.cache != NULL)
-    library.get_many(*self->handle.cache, count, ids, id_sizes, buffers,
-                     capacities, sizes, NULL);
-}
-
-void object_note_use(ObjectStore *self, Slot *slot) {
-  if (self->use_count == USES) object_flush(self);
-  if (slot->use != 0) {
-    self->spared++;
-    if (slot->use == self->use_count) return;
-    self->uses[slot->use - 1] = NULL;
-  }
-  self->uses[self->use_count++] = slot;
-  slot->use = self->use_count;
 }
 
 /* ---- What has left ------------------------------------------------------- */

@@ -36,17 +36,11 @@ static PyObject *find(ObjectStore *self, PyObject *key) {
 
 static PyObject *get(ObjectStore *self, PyObject *const *arguments,
                      Py_ssize_t count, PyObject *keywords) {
-  static const char *const names[] = {"key", "default", NULL};
-  PyObject *values[2] = {NULL, Py_None}, *found;
+  PyObject *values[2] = {NULL, Py_None};
 
-  if (keywords == NULL && count == 1)
-    values[0] = arguments[0];
-  else if (sort_arguments("get", names, 1, arguments, count, keywords, values) <
-           0)
+  if (sort_key_default("get", arguments, count, keywords, values) < 0)
     return NULL;
-  found = find(self, values[0]);
-  if (found == NULL && !PyErr_Occurred()) return Py_NewRef(values[1]);
-  return found;
+  return found_or(find(self, values[0]), values[1]);
 }
 
 static PyObject *subscript(ObjectStore *self, PyObject *key) {
@@ -83,15 +77,13 @@ static PyObject *contains(ObjectStore *self, PyObject *key) {
 
 static PyObject *peek(ObjectStore *self, PyObject *const *arguments,
                       Py_ssize_t count, PyObject *keywords) {
-  static const char *const names[] = {"key", "default", NULL};
   PyObject *values[2] = {NULL, Py_None};
   Slot *slot;
 
-  if (sort_arguments("peek", names, 1, arguments, count, keywords, values) < 0)
+  if (sort_key_default("peek", arguments, count, keywords, values) < 0)
     return NULL;
   slot = look(self, values[0]);
-  if (slot != NULL) return Py_NewRef(slot->value);
-  return PyErr_Occurred() ? NULL : Py_NewRef(values[1]);
+  return found_or(slot == NULL ? NULL : Py_NewRef(slot->value), values[1]);
 }
 
 /* The id of a live entry as bytes, or None: for the functions not here, one of
@@ -246,10 +238,9 @@ static PyObject *delete(ObjectStore *self, PyObject *key) {
 /* pop(key[, default]) */
 static PyObject *pop(ObjectStore *self, PyObject *const *arguments,
                      Py_ssize_t count, PyObject *keywords) {
-  static const char *const names[] = {"key", "default", NULL};
   PyObject *values[2] = {NULL, NULL}, *value;
 
-  if (sort_arguments("pop", names, 1, arguments, count, keywords, values) < 0)
+  if (sort_key_default("pop", arguments, count, keywords, values) < 0)
     return NULL;
   value = remove_entry(self, values[0]);
   if (value != NULL || PyErr_Occurred()) return value;
@@ -339,6 +330,7 @@ static PyObject *limit(ObjectStore *self, PyObject *arguments) {
   if (!PyArg_ParseTuple(arguments, "KK:_limit", &entries, &weight)) return NULL;
   self->max_entries = entries;
   self->max_weight = weight;
+  if (object_reserve_uses(self) < 0) return NULL;
   Py_RETURN_NONE;
 }
 
@@ -347,7 +339,8 @@ static void drop_all(ObjectStore *self) {
   Slot **table = self->table;
 
   self->table = NULL;
-  self->live = self->used = self->use_count = 0;
+  self->live = self->used = 0;
+  self->uses.oldest = self->uses.next;
   self->rebuilds++;
   PyMem_Free(table);
   while (self->slots.after != &self->slots) {
@@ -408,6 +401,7 @@ static void dealloc(ObjectStore *self) {
 
   PyObject_GC_UnTrack(self);
   clear(self);
+  PyMem_Free(self->uses.ring);
   ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
   Py_DECREF(type);
 }
@@ -477,23 +471,5 @@ static PyMemberDef members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot slots[] = {
-    {Py_tp_doc, "Objects by reference: the operations worth compiling."},
-    {Py_tp_new, make},
-    {Py_tp_methods, methods},
-    {Py_tp_members, members},
-    {Py_tp_traverse, traverse},
-    {Py_tp_clear, clear},
-    {Py_tp_dealloc, dealloc},
-    {Py_mp_subscript, subscript},
-    {Py_mp_ass_subscript, assign},
-    {Py_sq_contains, in},
-    {0, NULL},
-};
-
-PyType_Spec object_store_spec = {
-    .name = "cachecore._fast.ObjectStore",
-    .basicsize = sizeof(ObjectStore),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .slots = slots,
-};
+DEFINE_STORE(ObjectStore, object_store_spec,
+             "Objects by reference: the operations worth compiling.");

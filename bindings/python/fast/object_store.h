@@ -20,10 +20,11 @@
  * Uses that wait
  *   Where the order of use is all that a use changes (policy LRU, no time to
  *   idle), and the entry has not expired yet, a hit asks the table alone.  The
- *   engine is told of the last USES of them at once, in the order of each one's
- *   last, and before it is asked for anything else, so that it decides as if it
- *   had been told at once.  That an entry has expired is always for the engine
- *   to say: the deadline in a slot is no later than the engine's.
+ *   engine is told of them later, some at a time, in the order of each one's
+ *   last, and of all before it is asked for anything else, so that it decides
+ *   as if it had been told at once (object_uses.c).  That an entry has expired
+ *   is always for the engine to say: the deadline in a slot is no later than
+ *   the engine's.
  *
  * When Python runs
  *   Hashing and comparing run before anything is changed; if slots of such a
@@ -41,16 +42,23 @@ typedef struct {
   uint64_t ordinal;
 } Id;
 
+/* What a hit looks at comes first, to be in one cache line mostly. */
 typedef struct Slot {
-  Id id;
   PyObject *key, *value;
+  uint64_t deadline_ms; /* live until then at least; 0: not known */
+  Id id;
+  unsigned use; /* its place in the ring of uses that wait, from 1; 0: none */
   uint64_t weight;
   struct Slot *before, *after; /* in the list of all slots */
-  unsigned use;                /* its place among the uses that wait, from 1 */
-  uint64_t deadline_ms;        /* live until then at least; 0: not known */
 } Slot;
 
-#define USES 128
+/* Uses not yet told to the engine. */
+typedef struct {
+  Slot **ring;           /* NULL in it: used again since, or gone */
+  unsigned size;         /* of the ring, a power of two; 0: none may wait */
+  unsigned oldest, next; /* counting on; the ring has them modulo its size */
+} Uses;
+
 #define HASH_CLASSES 32
 
 typedef struct {
@@ -62,8 +70,7 @@ typedef struct {
   unsigned changes[HASH_CLASSES]; /* to slots whose hash is in the class */
   Slot slots;        /* the anchor of the list of all */
   uint64_t weight, max_weight, max_entries;
-  Slot *uses[USES]; /* not yet told to the engine; NULL: used again since */
-  unsigned use_count;
+  Uses uses;
   uint64_t spared;         /* hits that the engine will not hear of */
   char deferring;          /* whether uses may wait */
   char manual_clock;       /* whether time is not ours to tell */
@@ -113,10 +120,6 @@ uint64_t object_deadline_ms(const ObjectStore *self, uint64_t ttl_ms);
 /* Whether the slot is live without asking the engine. */
 int object_is_surely_live(const ObjectStore *self, const Slot *slot);
 
-/* Remembers a hit; tells the engine of those that wait. */
-void object_note_use(ObjectStore *self, Slot *slot);
-void object_flush(ObjectStore *self);
-
 /* Gives up what has left.  Runs finalizers: the last thing anybody does. */
 void object_collect(ObjectStore *self);
 
@@ -125,5 +128,19 @@ void object_shrink(ObjectStore *self);
 
 /* Removes what has expired, a little of it, because somebody met some. */
 void object_tidy(ObjectStore *self);
+
+/* ---- object_uses.c ------------------------------------------------------- */
+
+/* Room for as many as is useful for the bound, if uses may wait at all. */
+int object_reserve_uses(ObjectStore *self);
+
+/* Remembers a hit. */
+void object_note_use(ObjectStore *self, Slot *slot);
+
+/* As if the slot had not been used. */
+void object_forget_use(ObjectStore *self, Slot *slot);
+
+/* Tells the engine of all. */
+void object_flush(ObjectStore *self);
 
 #endif

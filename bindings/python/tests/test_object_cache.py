@@ -306,6 +306,40 @@ def test_exactly_least_recently_used() -> None:
         assert dict(cache) == model
 
 
+@pytest.mark.parametrize("bound", [3, 64, 200, 1500])
+def test_least_recently_used_after_many_reads(bound: int) -> None:
+    """More of them than the compiled path lets wait, and resizing, which changes how many."""
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    model: OrderedDict[int, int] = OrderedDict()
+    hits = 0
+    with ObjectCache[int, int](bound) as cache:
+        for turn in range(30):
+            for _ in range(chance.choice([1, 50, 700, 3000])):
+                key = min(chance.randrange(2 * bound), chance.randrange(2 * bound))
+                assert cache.get(key) == model.get(key)
+                if key in model:
+                    model.move_to_end(key)
+                    hits += 1
+            for _ in range(chance.randrange(bound)):
+                key = chance.randrange(2 * bound)
+                if chance.randrange(4) == 0:
+                    assert cache.delete(key) == (model.pop(key, None) is not None)
+                else:
+                    cache[key] = model[key] = turn
+                    model.move_to_end(key)
+                    if len(model) > bound:
+                        model.popitem(last=False)
+            if turn % 10 == 9:
+                bound = max(2, int(bound * chance.choice([0.5, 1, 2])))
+                cache.resize(bound)
+                while len(model) > bound:
+                    model.popitem(last=False)
+            assert dict(cache.items()) == model  # which is no use
+        assert cache.stats().hits == hits
+
+
 def test_hits_are_counted_and_ordered_as_they_happen() -> None:
     with ObjectCache[int, int](3, manual_clock=True) as cache:
         cache.update({1: 1, 2: 2, 3: 3})
