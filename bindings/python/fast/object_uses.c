@@ -10,15 +10,16 @@
 /* Places of the ring told in one native call. */
 #define CHUNK 64
 
+/* Places in a ring: a quarter of the entries. */
 #define SMALLEST 64
-#define LARGEST 1024
+#define LARGEST 4096
 
 int object_reserve_uses(ObjectStore *self) {
   Uses *uses = &self->uses;
   unsigned size = SMALLEST;
   Slot **ring;
 
-  while (size < self->max_entries && size < LARGEST) size *= 2;
+  while (size < self->max_entries / 4 && size < LARGEST) size *= 2;
   if (!self->deferring || size == uses->size) return 0;
   ring = PyMem_Malloc(size * sizeof *ring);
   if (ring == NULL) {
