@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+import unix_http
 
 import cachecore
 
@@ -45,27 +43,6 @@ def application(environ, start_response):
 """
 
 
-class Connection(http.client.HTTPConnection):
-    """HTTP through a socket file."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=30)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(str(self.path))
-
-
-def ask(path: Path) -> Any:
-    connection = Connection(path)
-    connection.request("GET", "/")
-    answer = json.loads(connection.getresponse().read())
-    connection.close()
-    return answer
-
-
 @pytest.mark.parametrize("arguments", [["--preload"], []], ids=["preload", "each"])
 def test_workers(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "application.py").write_text(APPLICATION)
@@ -86,7 +63,9 @@ def test_workers(arguments: list[str], tmp_path: Path) -> None:
             time.sleep(0.02)
         seen: dict[int, int] = {}
         while len(seen) < 2 and time.monotonic() < end:
-            answer = ask(where)
+            status, body = unix_http.get(where)
+            assert status == 200, body
+            answer = json.loads(body)
             assert answer["warm"] == "parent" and answer["cached"] == answer["pid"]
             seen[answer["pid"]] = seen.get(answer["pid"], 0) + 1
             assert answer["here"] == answer["objects"] - 1 == seen[answer["pid"]]

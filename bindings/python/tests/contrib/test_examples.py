@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import unix_http
 from conftest import LIBRARY, REPOSITORY, run_python
 
 EXAMPLES = REPOSITORY / "examples" / "python"
@@ -46,23 +45,16 @@ def test_django_settings() -> None:
     assert "42 visits" in output and "{'a': 1, 'b': 2}" in output
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def get(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
-        text: str = answer.read().decode()
-        return text
+def get(where: Path, url: str) -> str:
+    status, body = unix_http.get(where, url)
+    assert status == 200, (url, status, body)
+    return body
 
 
 @contextmanager
-def gunicorn(port: int, metrics: Path, *options: str) -> Iterator[None]:
+def gunicorn(where: Path, metrics: Path, *options: str) -> Iterator[None]:
     command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--worker-class", "asgi"]
-    command += ["--bind", f"127.0.0.1:{port}", "--chdir", str(EXAMPLES), "--no-control-socket"]
+    command += ["--bind", f"unix:{where}", "--chdir", str(EXAMPLES), "--no-control-socket"]
     variables = {"CACHECORE_LIBRARY": LIBRARY, "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     server = subprocess.Popen(
         [*command, *options, "fastapi_app:app"],
@@ -75,7 +67,7 @@ def gunicorn(port: int, metrics: Path, *options: str) -> Iterator[None]:
         end = time.monotonic() + 60
         while True:
             try:
-                get(port, "/cache/stats")
+                get(where, "/cache/stats")
                 break
             except OSError:
                 if server.poll() is not None or time.monotonic() > end:
@@ -96,16 +88,17 @@ def gunicorn(port: int, metrics: Path, *options: str) -> Iterator[None]:
 def test_several_workers_add_up_their_metrics(tmp_path: Path, options: tuple[str, ...]) -> None:
     for module in ("gunicorn", "fastapi", "prometheus_client"):
         pytest.importorskip(module)
-    port = free_port()
-    with gunicorn(port, tmp_path, *options):
+    where, metrics = tmp_path / "socket", tmp_path / "metrics"
+    metrics.mkdir()
+    with gunicorn(where, metrics, *options):
         for number in range(40):
-            get(port, f"/pages/{number % 4}")
-        assert '"status":"healthy"' in get(port, "/health/cache-cleanup")
+            get(where, f"/pages/{number % 4}")
+        assert '"status":"healthy"' in get(where, "/health/cache-cleanup")
         end = time.monotonic() + 20
         counted: dict[str, float] = {}
         while time.monotonic() < end and sum(counted.values()) != 40:
             time.sleep(0.1)
-            text = get(port, "/metrics")
+            text = get(where, "/metrics")
             found = re.findall(r'cachecore_(hits|misses)_total{cache="pages"} ([\d.]+)', text)
             counted = {name: float(value) for name, value in found}
         assert sum(counted.values()) == 40 and counted["hits"] >= 32  # misses: 4 in each worker
