@@ -433,9 +433,12 @@ cachecore_resize(cachecore_t *cache, uint64_t max_entries, uint64_t max_bytes);
 /* ---- Statistics --------------------------------------------------------- */
 
 /* Counters run from `open` or the last `reset_stats`; the first four fields
- * are readings of this moment.  Counters are exact once calls have returned:
- * inserts = deletes + evictions + expirations + entries gained since then,
- * those that have expired and are not yet removed included. */
+ * are readings of this moment, each shard's of one moment for all fields.
+ * Every entry is accounted for, whatever others do meanwhile:
+ *
+ *     entries_before + inserts =
+ *         deletes + evictions + expirations + entries + expired
+ */
 typedef struct cachecore_stats {
   uint32_t struct_size;   /* sizeof(cachecore_stats_t), set by the caller    */
   uint32_t shard_count;   /* shards in use                                   */
@@ -454,10 +457,13 @@ typedef struct cachecore_stats {
   uint64_t bytes_resident; /* memory held from the system: bytes_used, and
                               free space kept for new entries                */
   uint64_t removals_lost;  /* removals dropped before they were taken        */
+  uint64_t expired;        /* entries that have expired and are still there  */
+  uint64_t entries_before; /* entries there when the counters began          */
 } cachecore_stats_t;
 
 #define CACHECORE_STATS_INIT \
-  { sizeof(cachecore_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(cachecore_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+    0, 0 }
 
 CACHECORE_API cachecore_status_t
 cachecore_stats(cachecore_t *cache, cachecore_stats_t *stats_out);

@@ -121,6 +121,8 @@ public func cachecore_stats(
   result.refused = reading.refused
   result.bytes_resident = reading.bytesResident
   result.removals_lost = reading.removalsLost
+  result.expired = reading.expired
+  result.entries_before = reading.entriesBefore
   return fill(stats_out, with: result)
 }
 

@@ -156,21 +156,28 @@ uint64_t version_of(cachecore_t *cache, const char *key) {
 }
 
 void check_identity_at(const char *file, int line, cachecore_t *cache) {
-  cachecore_stats_t stats;
-  /* Whatever expired but was not removed yet is neither counted as an entry
-   * nor as an expiration. */
-  CHECK_OK(cachecore_cleanup_expired(cache, 0, NULL));
-  stats = stats_of(cache);
-  if (stats.inserts != stats.deletes + stats.evictions + stats.expirations +
-                           stats.entries)
+  cachecore_stats_t stats = stats_of(cache);
+  if (stats.entries_before + stats.inserts !=
+      stats.deletes + stats.evictions + stats.expirations + stats.entries +
+          stats.expired)
     check_failed(file, line,
-                 "inserts %llu, but deletes %llu + evictions %llu + "
-                 "expirations %llu + entries %llu",
+                 "entries before %llu + inserts %llu, but deletes %llu + "
+                 "evictions %llu + expirations %llu + entries %llu + "
+                 "expired %llu",
+                 (unsigned long long)stats.entries_before,
                  (unsigned long long)stats.inserts,
                  (unsigned long long)stats.deletes,
                  (unsigned long long)stats.evictions,
                  (unsigned long long)stats.expirations,
-                 (unsigned long long)stats.entries);
+                 (unsigned long long)stats.entries,
+                 (unsigned long long)stats.expired);
+}
+
+void close_checked_at(const char *file, int line, cachecore_t *cache) {
+  cachecore_stats_t stats = CACHECORE_STATS_INIT;
+  if (cachecore_stats(cache, &stats) == CACHECORE_OK)
+    check_identity_at(file, line, cache);
+  (cachecore_close)(cache);
 }
 
 /* ---- Values that know their key ------------------------------------------ */

@@ -94,9 +94,14 @@ cachecore_stats_t stats_of(cachecore_t *cache);
 cachecore_sweeper_status_t sweeper_of(cachecore_t *cache);
 uint64_t version_of(cachecore_t *cache, const char *key);
 
-/* Checks inserts = deletes + evictions + expirations + entries gained. */
+/* Checks that the statistics account for every entry (cachecore.h); at any
+ * time, whatever other threads do. */
 void check_identity_at(const char *file, int line, cachecore_t *cache);
 #define CHECK_IDENTITY(cache) check_identity_at(__FILE__, __LINE__, cache)
+
+/* So that it is checked at the end of every test, and of every cache in it. */
+void close_checked_at(const char *file, int line, cachecore_t *cache);
+#define cachecore_close(cache) close_checked_at(__FILE__, __LINE__, cache)
 
 /* ---- Values that know their key ------------------------------------------ */
 

@@ -80,7 +80,9 @@ static void stats_layout(void) {
   FIELD(cachecore_stats_t, refused, 96);
   FIELD(cachecore_stats_t, bytes_resident, 104);
   FIELD(cachecore_stats_t, removals_lost, 112);
-  END(cachecore_stats_t, 120);
+  FIELD(cachecore_stats_t, expired, 120);
+  FIELD(cachecore_stats_t, entries_before, 128);
+  END(cachecore_stats_t, 136);
 }
 
 static void removal_record_layout(void) {

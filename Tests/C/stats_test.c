@@ -108,6 +108,27 @@ static void exact_with_many_threads(void) {
   cachecore_close(cache);
 }
 
+/* What has expired counts as neither there nor gone until it is removed, and
+ * what was there at a reset is not forgotten. */
+static void every_entry_is_accounted_for(void) {
+  cachecore_t *cache = open_exact(10, 0, 0);
+  CHECK_OK(set_text(cache, "a", "1", 0));
+  CHECK_OK(set_text(cache, "b", "1", 5));
+  CHECK_OK(cachecore_advance_clock(cache, 5));
+  CHECK_INT(stats_of(cache).entries, 1);
+  CHECK_INT(stats_of(cache).expired, 1);
+  CHECK_INT(stats_of(cache).entries_before, 0);
+  CHECK_OK(cachecore_reset_stats(cache));
+  CHECK_INT(stats_of(cache).inserts, 0);
+  CHECK_INT(stats_of(cache).entries_before, 2);
+  CHECK_IDENTITY(cache);
+  CHECK_OK(cachecore_cleanup_expired(cache, 0, NULL));
+  CHECK_INT(stats_of(cache).expirations, 1);
+  CHECK_INT(stats_of(cache).expired, 0);
+  CHECK_IDENTITY(cache);
+  cachecore_close(cache);
+}
+
 static void stats_of_other_versions(void) {
   cachecore_t *cache = open_exact(10, 0, 0);
   struct {
@@ -140,4 +161,4 @@ static void stats_of_other_versions(void) {
 
 TESTS(T(each_counter_counts_its_own), T(expired_is_not_updated),
       T(bytes_come_and_go), T(exact_with_many_threads),
-      T(stats_of_other_versions))
+      T(every_entry_is_accounted_for), T(stats_of_other_versions))

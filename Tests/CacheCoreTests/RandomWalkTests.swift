@@ -119,11 +119,11 @@ import Testing
       if step % 100 == 0 {
         #expect(walk.isInBounds(), "seed \(seed), step \(step), bounds \(bounds)")
         cache.cache.checkInvariants()
+        expectStatisticsToAddUp(cache)
       }
     }
     for (lease, _) in walk.leases { cache.cache.release(ticket: lease.ticket) }
     cache.cache.checkInvariants()
-    expectStatisticsToAddUp(cache)
     cache.close()
   }
 }

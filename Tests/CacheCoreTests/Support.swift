@@ -1,5 +1,6 @@
 import CPlatform
 import CacheCore
+import Testing
 
 /// A small seeded generator (SplitMix64), so that every failure replays.
 struct Random: RandomNumberGenerator {
@@ -105,7 +106,11 @@ struct TestCache {
     return keys
   }
   func advance(ms: UInt64) { precondition(cache.clock.advance(by: ms)) }
-  func close() { cache.close() }
+  /// Closes the cache, when all its entries are accounted for.
+  func close(sourceLocation: SourceLocation = #_sourceLocation) {
+    expectStatisticsToAddUp(self, sourceLocation: sourceLocation)
+    cache.close()
+  }
 }
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }

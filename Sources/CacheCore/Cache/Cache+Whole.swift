@@ -42,7 +42,7 @@ extension Cache {
   }
 
   /// Calls `body` for each shard, locked, when all that has expired is marked.
-  private func forEachExpiryMarked(_ body: (Shard) -> Void) {
+  func forEachExpiryMarked(_ body: (Shard) -> Void) {
     forEachShard { shard in
       inSlices(shard) { _ in
         guard shard.markExpired(at: clock.coarse, pageLimit: Cache.pagesAtOnce) else {

@@ -43,4 +43,6 @@ package struct ShardCounters {
   /// The stripe whose reader last found its ring full, plus one, and when.
   package var lastReader: UInt32
   package var lastReadMs: UInt64
+  /// `entries` at the last reset of statistics.
+  package var entriesBefore: UInt64
 }

@@ -164,6 +164,8 @@ class Stats(Sized):
         ("refused", c_uint64),
         ("bytes_resident", c_uint64),
         ("removals_lost", c_uint64),
+        ("expired", c_uint64),
+        ("entries_before", c_uint64),
     ]
 
 

@@ -30,6 +30,8 @@ class Stats:
     refused: int  #: writes that stored nothing: too large, full, no memory
     bytes_resident: int  #: memory held from the system, free space kept for new entries included
     removals_lost: int  #: removals dropped, for want of memory, before they were taken
+    expired: int  #: entries that have expired and are still there
+    entries_before: int  #: entries there when the counters began
 
     @property
     def hit_rate(self) -> float:
