@@ -67,6 +67,15 @@ check: setup ## formatting, style, types
 	$(PYTHON) -m mypy --strict tools/check_symbols.py tools/tidy.py
 	cd bindings/python && $(CURDIR)/$(PYTHON) -m mypy
 
+.PHONY: histories soak
+histories: cmake ## concurrent histories checked for linearizability, MINUTES=5
+	CACHECORE_TEST_MS=$$((60000 * $(or $(MINUTES),5) / 12)) \
+	  build/Tests/C/history_test
+
+soak: cmake ## everything at once, MINUTES=60: build/soak.json
+	CACHECORE_TEST_MS=$$((60000 * $(or $(MINUTES),60))) \
+	  build/Tests/C/soak build/soak.json
+
 .PHONY: sanitize
 sanitize: setup ## races and memory errors: TSan and ASan, MS=5000 each stress
 	tools/sanitize.sh thread $(MS)

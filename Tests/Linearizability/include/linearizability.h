@@ -1,0 +1,79 @@
+/*
+ * linearizability.h - whether what several threads were told about one key can
+ * have happened in some order, each call in one moment between its beginning
+ * and its end.  linearizability.c says how that is found out.
+ */
+#ifndef LINEARIZABILITY_H
+#define LINEARIZABILITY_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum { OPERATORS_MAX = 8, OPERATIONS_MAX = 255 }; /* threads; of each */
+
+typedef enum operation_kind {
+  OPERATION_GET,
+  OPERATION_CONTAINS,
+  OPERATION_SET,
+  OPERATION_ADD,
+  OPERATION_REPLACE,
+  OPERATION_COMPARE_AND_SET,
+  OPERATION_DELETE,
+  OPERATION_TOUCH,
+  OPERATION_INCREMENT
+} operation_kind_t;
+
+/* What the caller was told; the numbers are those of cachecore.h. */
+enum {
+  TOLD_OK = 0,
+  TOLD_MISS = 1,
+  TOLD_EXISTS = 2,
+  TOLD_REFUSED = 3,
+  TOLD_CONFLICT = 4,
+  TOLD_NO_MEMORY = -2,
+  TOLD_FULL = -5,
+  TOLD_TYPE = -8
+};
+
+/* Values are numbers that `increment` may add to, or, with this bit, not. */
+#define NOT_A_NUMBER ((uint64_t)1 << 63)
+
+/* One call on one key. */
+typedef struct operation {
+  operation_kind_t kind;
+  int status;
+  uint64_t value;    /* stored, read, or the sum */
+  uint64_t expected; /* by compare_and_set; increment: the initial value */
+  uint64_t delta;
+  uint64_t ttl;      /* 0: for ever */
+  uint64_t invoked, returned;    /* moments, on any clock all threads share */
+  uint64_t clock_low, clock_high; /* what the cache's clock can have shown */
+} operation_t;
+
+/* All calls on one key: each thread's in order.  Filled by the recorder. */
+typedef struct history {
+  int may_evict; /* an entry may go at any moment */
+  int may_be_full; /* a write may be FULL, and change nothing */
+  int is_present; /* before the first call, for ever */
+  uint64_t value;
+  unsigned threads;
+  unsigned counts[OPERATORS_MAX];
+  operation_t operations[OPERATORS_MAX][OPERATIONS_MAX];
+} history_t;
+
+typedef enum verdict {
+  NOT_LINEARIZABLE = 0,
+  LINEARIZABLE = 1,
+  UNDECIDED = -1 /* too much for the room there was */
+} verdict_t;
+
+/* Room for the search, to be used again and again by one thread. */
+typedef struct search search_t;
+search_t *search_new(void);
+void search_free(search_t *search);
+
+verdict_t check_history(search_t *search, const history_t *history);
+
+void print_history(FILE *file, const history_t *history);
+
+#endif
