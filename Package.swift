@@ -12,7 +12,31 @@ let isEmbedded = Context.environment["CACHECORE_EMBEDDED"] == "1"
 /// `tools/sanitize.sh` says so: copies that race by design are hidden from it.
 let isThreadSanitized = Context.environment["SANITIZE"] == "thread"
 
+/// `make schedules` says so: a build whose threads a test plays by itself. What
+/// ships and what other tests use has nothing of it (Sources/CPlatform, Scheduler.h).
+let isScheduled = Context.environment["CACHECORE_SCHEDULED"] == "1"
+
+let scheduledSettings: [SwiftSetting] =
+  isScheduled
+  ? [
+    .define("CACHECORE_SCHEDULED"),
+    .unsafeFlags(["-Xcc", "-DPLATFORM_SCHEDULED", "-enforce-exclusivity=unchecked"]),
+  ] : []
+
+/// Only there in such a build.
+let scheduledTargets: [Target] =
+  isScheduled
+  ? [
+    .target(name: "Fibers", path: "Tests/Fibers"),
+    .target(name: "Linearizability", path: "Tests/Linearizability"),
+    .executableTarget(
+      name: "schedules", dependencies: ["CacheCore", "CPlatform", "Fibers", "Linearizability"],
+      path: "Tests/Schedules", swiftSettings: scheduledSettings),
+  ] : []
+
 let engineSettings: [SwiftSetting] =
+  scheduledSettings
+  +
   (isThreadSanitized ? [.unsafeFlags(["-Xcc", "-DPLATFORM_THREAD_SANITIZER"])] : [])
   + (isEmbedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
 
@@ -29,7 +53,8 @@ let package = Package(
   name: "cachecore",
   products: [.library(name: "cachecore", type: .dynamic, targets: ["CacheCoreABI"])],
   targets: [
-    .target(name: "CPlatform"),
+    .target(
+      name: "CPlatform", cSettings: isScheduled ? [.define("PLATFORM_SCHEDULED")] : []),
     .systemLibrary(name: "CCacheCore", path: "include"),
     .target(
       name: "CacheCore", dependencies: ["CPlatform"], exclude: ["README.md"],
@@ -39,6 +64,6 @@ let package = Package(
       swiftSettings: engineSettings, linkerSettings: librarySettings),
     .testTarget(
       name: "CacheCoreTests", dependencies: ["CacheCore", "CPlatform"]),
-  ],
+  ] + scheduledTargets,
   swiftLanguageModes: [.v6]
 )

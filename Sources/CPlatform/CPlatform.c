@@ -1,5 +1,13 @@
 #include "CPlatform.h"
 
+#ifdef PLATFORM_SCHEDULED
+__thread const platform_scheduler_t *platform_scheduler;
+
+void platform_schedule(const platform_scheduler_t *scheduler) {
+  platform_scheduler = scheduler;
+}
+#endif
+
 /* Embedded Swift's standard library seeds its hashing, which the engine does
  * not use, with a function that glibc has only since 2.36.  Ours, seen by
  * nobody else, keeps the library loadable on older systems. */

@@ -18,8 +18,6 @@
 #include "linearizability.h"
 
 enum { THREADS = 4, KEYS = 3, CALLS = 10, FILLERS = 3000, VALUE_MAX = 6000 };
-/* Why a history could not be told right from wrong: never, it should be. */
-enum { ATTEMPTS_OF_A_KEY = CALLS * 4 };
 
 typedef enum breakage {
   WHOLE,
@@ -245,8 +243,7 @@ static cachecore_status_t perform_broken(trial_t *trial, unsigned key,
 static int record(caller_t *caller, unsigned key, operation_t call,
                   uint64_t version) {
   trial_t *trial = caller->trial;
-  history_t *history = &trial->histories[key];
-  unsigned *count = &history->counts[caller->index];
+  operation_t *place = history_add(&trial->histories[key], caller->index);
   uint64_t number = key, chance = random_next(&caller->seed);
   call.clock_low = __atomic_load_n(&trial->clock_done, __ATOMIC_ACQUIRE);
   call.invoked = now_ns();
@@ -255,8 +252,8 @@ static int record(caller_t *caller, unsigned key, operation_t call,
                     : perform_broken(trial, key, &call, version, chance);
   call.returned = now_ns();
   call.clock_high = __atomic_load_n(&trial->clock_begun, __ATOMIC_ACQUIRE);
-  CHECK(*count < ATTEMPTS_OF_A_KEY);
-  history->operations[caller->index][(*count)++] = call;
+  CHECK(place != NULL);
+  *place = call;
   return call.status;
 }
 
@@ -265,18 +262,15 @@ static void compare_and_set(caller_t *caller, unsigned key, operation_t call) {
   trial_t *trial = caller->trial;
   cachecore_entry_info_t one = CACHECORE_ENTRY_INFO_INIT, two = one;
   uint64_t number = key;
-  operation_t get = call;
+  operation_t get = call, *told;
   get.kind = OPERATION_GET;
   get.value = 1;
   if (cachecore_inspect(trial->cache, &number, 8, &one) != CACHECORE_OK) return;
   if (record(caller, key, get, 0) != CACHECORE_OK) return;
   if (cachecore_inspect(trial->cache, &number, 8, &two) != CACHECORE_OK) return;
   if (one.version != two.version) return;
-  call.expected = trial->histories[key]
-                      .operations[caller->index]
-                                 [trial->histories[key].counts[caller->index] -
-                                  1]
-                      .value;
+  told = trial->histories[key].operations[caller->index];
+  call.expected = told[trial->histories[key].counts[caller->index] - 1].value;
   call.kind = OPERATION_COMPARE_AND_SET;
   call.value = new_value(caller);
   record(caller, key, call, one.version);
@@ -366,10 +360,9 @@ static void meet(trial_t *trial) {
 static void begin_round(trial_t *trial, unsigned key) {
   history_t *history = &trial->histories[key];
   uint64_t number = key;
+  history_begin(history, THREADS);
   history->may_evict = trial->plan.may_evict;
   history->may_be_full = (trial->plan.options.flags & CACHECORE_NO_EVICT) != 0;
-  history->threads = THREADS;
-  memset(history->counts, 0, sizeof history->counts);
   if (trial->plan.is_full) {
     history->value = 1;
     history->is_present =
@@ -378,8 +371,6 @@ static void begin_round(trial_t *trial, unsigned key) {
     return;
   }
   cachecore_delete(trial->cache, &number, 8);
-  history->is_present = 0;
-  history->value = 0;
 }
 
 static void end_round(caller_t *caller, unsigned key) {

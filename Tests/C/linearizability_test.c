@@ -164,6 +164,38 @@ static void touched(void) {
   WRONG();
 }
 
+/* A write judges by the clock as it was when it began; a read may be ahead. */
+static void a_write_across_the_end(void) {
+  operation_t *write, *get;
+  begin(0, 0);
+  call(0, 1, 2, OPERATION_SET, 1, TOLD_OK)->ttl = 10;
+  write = call(0, 3, 9, OPERATION_COMPARE_AND_SET, 2, TOLD_OK);
+  write->expected = 1;
+  write->clock_high = 110;
+  get = call(1, 4, 5, OPERATION_GET, 0, TOLD_MISS);
+  get->clock_low = get->clock_high = 110;
+  RIGHT();
+  write->clock_low = 110; /* it began after the end */
+  WRONG();
+  write->clock_low = 100;
+  get->kind = OPERATION_DELETE; /* which has the lock, as the write had */
+  WRONG();
+}
+
+/* In a cache that evicts a read may come between the old value and the new. */
+static void forgotten_while_replaced(void) {
+  begin(1, 1);
+  history.may_evict = 1;
+  call(0, 3, 9, OPERATION_COMPARE_AND_SET, 2, TOLD_OK)->expected = 1;
+  call(1, 4, 5, OPERATION_GET, 0, TOLD_MISS);
+  RIGHT();
+  history.may_evict = 0;
+  WRONG();
+  history.may_evict = 1;
+  history.operations[0][0].invoked = 6; /* not at the same time */
+  WRONG();
+}
+
 static void full(void) {
   begin(1, 1);
   call(0, 1, 2, OPERATION_SET, 2, TOLD_FULL);
@@ -198,4 +230,5 @@ static void many_at_once(void) {
 
 TESTS(T(one_thread), T(an_older_value), T(a_foreign_value), T(back_in_time),
       T(a_lost_write), T(two_winners), T(lost_increments), T(lifetimes),
-      T(touched), T(full), T(many_at_once))
+      T(touched), T(a_write_across_the_end), T(forgotten_while_replaced),
+      T(full), T(many_at_once))

@@ -15,6 +15,12 @@
  * lifetime it has.  Two things may make it go by themselves: the end of its
  * lifetime, at a time known to be between two, and eviction, at any time in a
  * cache that may evict.  Both are found out by a call that is told so.
+ *
+ * Reads take no lock, and so there are two things that they may see and other
+ * calls may not.  Each call reads the clock once: a write that found the entry
+ * alive may end after a read that, with a later reading, did not.  And a write
+ * that replaces an entry of a full cache may forget it to make room for what
+ * comes in its place: a read in between finds neither.
  */
 #include "linearizability.h"
 
@@ -28,6 +34,7 @@ typedef struct state {
   uint64_t value;
   uint32_t is_present;
   uint32_t end; /* thread << 8 | number of the call that gave the lifetime */
+  uint64_t latest; /* by what calls were told it has ended by then */
 } state_t;
 
 struct search {
@@ -44,6 +51,23 @@ search_t *search_new(void) {
 
 void search_free(search_t *search) { free(search); }
 
+void history_begin(history_t *history, unsigned threads) {
+  history->may_evict = history->may_be_full = 0;
+  history->is_present = 0;
+  history->value = 0;
+  history->threads = threads;
+  memset(history->counts, 0, sizeof history->counts);
+}
+
+operation_t *history_add(history_t *history, unsigned thread) {
+  operation_t *call;
+  if (thread >= history->threads || history->counts[thread] == OPERATIONS_MAX)
+    return NULL;
+  call = &history->operations[thread][history->counts[thread]++];
+  memset(call, 0, sizeof *call);
+  return call;
+}
+
 /* ---- The model --------------------------------------------------------------- */
 
 static const operation_t *end_of(const history_t *history, uint32_t end) {
@@ -57,29 +81,38 @@ static int may_be_there(const history_t *history, const state_t *state,
   if (!state->is_present) return 0;
   if (state->end == NO_END) return 1;
   giver = end_of(history, state->end);
-  return call->clock_low < giver->clock_high + giver->ttl;
+  return call->clock_low < giver->clock_high + giver->ttl &&
+         call->clock_low < state->latest;
+}
+
+/* Whether its lifetime can have been over. */
+static int may_be_over(const history_t *history, const state_t *state,
+                       const operation_t *call) {
+  const operation_t *giver;
+  if (state->end == NO_END) return 0;
+  giver = end_of(history, state->end);
+  return call->clock_high >= giver->clock_low + giver->ttl;
 }
 
 /* Whether a call can have found none. */
 static int may_be_gone(const history_t *history, const state_t *state,
                        const operation_t *call) {
-  const operation_t *giver;
-  if (!state->is_present || history->may_evict) return 1;
-  if (state->end == NO_END) return 0;
-  giver = end_of(history, state->end);
-  return call->clock_high >= giver->clock_low + giver->ttl;
+  return !state->is_present || history->may_evict ||
+         may_be_over(history, state, call);
 }
 
 static void become(state_t *state, uint64_t value, uint32_t end) {
   state->is_present = 1;
   state->value = value;
   state->end = end;
+  state->latest = UINT64_MAX;
 }
 
 static void vanish(state_t *state) {
   state->is_present = 0;
   state->value = 0;
   state->end = NO_END;
+  state->latest = UINT64_MAX;
 }
 
 /* A write that was allowed to store, and what became of it. */
@@ -98,6 +131,7 @@ static int store(const history_t *history, state_t *state,
  * found there (or not), and the state after it. */
 static int explain(const history_t *history, state_t *state,
                    const operation_t *call, uint32_t end, int is_there) {
+  uint64_t latest;
   if (!is_there) vanish(state);
   switch (call->kind) {
     case OPERATION_GET:
@@ -120,8 +154,7 @@ static int explain(const history_t *history, state_t *state,
       vanish(state);
       return call->status == (is_there ? TOLD_OK : TOLD_MISS);
     case OPERATION_TOUCH:
-      state->end = end;
-      if (!is_there) vanish(state);
+      if (is_there) become(state, state->value, end);
       return call->status == (is_there ? TOLD_OK : TOLD_MISS);
     case OPERATION_INCREMENT:
       if (is_there && state->value & NOT_A_NUMBER)
@@ -130,7 +163,11 @@ static int explain(const history_t *history, state_t *state,
           call->value != (is_there ? state->value + call->delta
                                    : call->expected))
         return 0;
-      return store(history, state, call, is_there ? state->end : end);
+      if (!is_there) return store(history, state, call, end);
+      latest = state->latest; /* it keeps its deadline */
+      if (!store(history, state, call, state->end)) return 0;
+      state->latest = latest;
+      return 1;
   }
   return 0;
 }
@@ -195,6 +232,42 @@ static verdict_t try_call(search_t *search, const state_t *state,
   return search_from(search, next);
 }
 
+/* Whether a write is out that may have forgotten the entry that it replaces. */
+static int is_being_replaced(const history_t *history, const state_t *state,
+                             const operation_t *read) {
+  unsigned thread;
+  for (thread = 0; thread < history->threads; thread++) {
+    const operation_t *call = next_of(history, state, thread);
+    if (call != NULL && call->status == TOLD_OK &&
+        call->invoked <= read->returned &&
+        (call->kind == OPERATION_REPLACE || call->kind == OPERATION_INCREMENT ||
+         call->kind == OPERATION_COMPARE_AND_SET))
+      return 1;
+  }
+  return 0;
+}
+
+/* A read that was told of nothing, where something is: goes on with that still
+ * being there for other calls, if that can be. */
+static verdict_t try_missing(search_t *search, const state_t *state,
+                             unsigned thread, const operation_t *call) {
+  const history_t *history = search->history;
+  verdict_t verdict = NOT_LINEARIZABLE;
+  state_t next = *state;
+  next.done += (uint64_t)1 << 8 * thread;
+  if (history->may_evict && is_being_replaced(history, state, call))
+    verdict = search_from(search, next);
+  if (verdict == NOT_LINEARIZABLE && may_be_over(history, state, call)) {
+    if (call->clock_high < next.latest) next.latest = call->clock_high;
+    verdict = search_from(search, next);
+  }
+  return verdict;
+}
+
+static int is_read(const operation_t *call) {
+  return call->kind == OPERATION_GET || call->kind == OPERATION_CONTAINS;
+}
+
 static verdict_t search_from(search_t *search, state_t state) {
   const history_t *history = search->history;
   uint64_t limit = first_return(history, &state);
@@ -206,6 +279,11 @@ static verdict_t search_from(search_t *search, state_t state) {
   for (thread = 0; thread < history->threads; thread++) {
     const operation_t *call = next_of(history, &state, thread);
     if (call == NULL || call->invoked > limit) continue;
+    if (is_read(call) && call->status == TOLD_MISS && state.is_present) {
+      verdict = try_missing(search, &state, thread, call);
+      if (verdict != NOT_LINEARIZABLE) return verdict;
+      if (!history->may_evict) continue;
+    }
     if (may_be_there(history, &state, call)) {
       verdict = try_call(search, &state, thread, call, 1);
       if (verdict != NOT_LINEARIZABLE) return verdict;

@@ -27,6 +27,16 @@
 
 #define PLATFORM_INLINE static inline __attribute__((always_inline, unused))
 
+/* Built for tests alone, somebody else may decide who goes on and when
+ * (Scheduler.h); in what ships there is nothing here. */
+#ifdef PLATFORM_SCHEDULED
+#include "Scheduler.h"
+#define PLATFORM_IF_SCHEDULED(...) \
+  if (platform_scheduler != NULL) { __VA_ARGS__; }
+#else
+#define PLATFORM_IF_SCHEDULED(...)
+#endif
+
 /* ---- Address space and memory ------------------------------------------- */
 
 /* Address space without memory behind it; NULL when there is none. */
@@ -56,6 +66,7 @@ PLATFORM_INLINE uint64_t platform_physical_bytes(void) {
 }
 
 PLATFORM_INLINE uint32_t platform_core_count(void) {
+  PLATFORM_IF_SCHEDULED(return 2)
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   return cores > 0 ? (uint32_t)cores : 1;
 }
@@ -98,6 +109,7 @@ PLATFORM_INLINE void platform_copy(void *to, const void *from, size_t size) {
   const char *p = from;
   char *q = to;
   part first, second, before_last, last;
+  PLATFORM_IF_SCHEDULED(platform_copy_scheduled(to, from, size); return)
   if (size - 16 > 48) {
     __builtin_memcpy(to, from, size);
     return;
@@ -144,6 +156,7 @@ PLATFORM_INLINE uint32_t platform_load32(const void *address) {
 
 PLATFORM_INLINE uint64_t platform_clock_ns(clockid_t clock) {
   struct timespec t;
+  PLATFORM_IF_SCHEDULED(return platform_scheduler->now_ns())
   clock_gettime(clock, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
@@ -168,6 +181,7 @@ PLATFORM_INLINE int64_t platform_wall_ms(void) {
 
 /* A number that no two running threads share. */
 PLATFORM_INLINE uint64_t platform_thread_number(void) {
+  PLATFORM_IF_SCHEDULED(return platform_scheduler->thread_number())
   return (uint64_t)(uintptr_t)__builtin_thread_pointer();
 }
 
@@ -179,11 +193,15 @@ PLATFORM_INLINE void platform_pause(void) {
 #endif
 }
 
-PLATFORM_INLINE void platform_yield(void) { sched_yield(); }
+PLATFORM_INLINE void platform_yield(void) {
+  PLATFORM_IF_SCHEDULED(platform_scheduler->wait(0); return)
+  sched_yield();
+}
 
 /* Less than a second. */
 PLATFORM_INLINE void platform_nap(uint64_t ns) {
   struct timespec t = {0, (long)ns};
+  PLATFORM_IF_SCHEDULED(platform_scheduler->wait(ns); return)
   nanosleep(&t, NULL);
 }
 
@@ -192,6 +210,7 @@ PLATFORM_INLINE void platform_nap(uint64_t ns) {
 PLATFORM_INLINE void platform_futex_wait(const void *word, uint32_t expected,
                                          uint64_t timeout_ns) {
   struct timespec t, *limit = NULL;
+  PLATFORM_IF_SCHEDULED(platform_scheduler->wait(timeout_ns); return)
   if (timeout_ns != UINT64_MAX) {
     t.tv_sec = (time_t)(timeout_ns / 1000000000u);
     t.tv_nsec = (long)(timeout_ns % 1000000000u);
@@ -201,6 +220,7 @@ PLATFORM_INLINE void platform_futex_wait(const void *word, uint32_t expected,
 }
 
 PLATFORM_INLINE void platform_futex_wake(const void *word, int count) {
+  PLATFORM_IF_SCHEDULED(return)
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
@@ -211,6 +231,8 @@ PLATFORM_INLINE int platform_thread_start(uint64_t *thread_out,
   sigset_t all, before;
   pthread_t thread;
   int error;
+  PLATFORM_IF_SCHEDULED(
+      return platform_scheduler->thread_start(thread_out, main, context))
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   error = pthread_create(&thread, NULL, main, context);
@@ -220,6 +242,7 @@ PLATFORM_INLINE int platform_thread_start(uint64_t *thread_out,
 }
 
 PLATFORM_INLINE void platform_thread_join(uint64_t thread) {
+  PLATFORM_IF_SCHEDULED(platform_scheduler->thread_join(thread); return)
   pthread_join((pthread_t)thread, NULL);
 }
 

@@ -61,6 +61,12 @@ typedef struct history {
   operation_t operations[OPERATORS_MAX][OPERATIONS_MAX];
 } history_t;
 
+/* Makes a history one without calls, of a key that is absent at first. */
+void history_begin(history_t *history, unsigned threads);
+
+/* A thread's next call, all zeros; NULL when there is no room for it. */
+operation_t *history_add(history_t *history, unsigned thread);
+
 typedef enum verdict {
   NOT_LINEARIZABLE = 0,
   LINEARIZABLE = 1,
