@@ -3,35 +3,6 @@ import CacheCore
 import Testing
 
 @Suite struct RelocationTests {
-  /// Copies a cache's region byte for byte and opens the copy, at another
-  /// address.
-  private func copy(_ cache: Cache) throws -> Cache {
-    let size = Int(cache.region.header.pointee.geometry.regionSize)
-    let base = try #require(platform_reserve(size))
-    // Only what is committed can be read; the rest was never written.
-    func copy(from offset: Int, _ bytes: Int) {
-      guard bytes > 0 else { return }
-      #expect(platform_commit(base + offset, bytes) == 0)
-      memcpy(base + offset, cache.region.base + offset, bytes)
-    }
-    copy(from: 0, Geometry.headerSize)
-    let geometry = cache.region.header.pointee.geometry
-    cache.forEachShard { shard in
-      let start = shard.base - cache.region.base
-      copy(from: start, Int(geometry.bucketsOffset))
-      func committed(_ state: Int) -> Int {
-        Int((shard.base + state).load(as: Span.State.self).committed)
-      }
-      copy(from: start + Int(geometry.bucketsOffset), committed(ShardLayout.index))
-      copy(
-        from: start + Int(geometry.overflowOffset),
-        committed(ShardLayout.index + MemoryLayout<Span.State>.stride))
-      copy(from: start + Int(geometry.pagesOffset), committed(ShardLayout.pagesSpan))
-      copy(from: start + Int(geometry.arenaOffset), committed(ShardLayout.arenaSpan))
-    }
-    return try #require(Cache.attach(Region(base: base), size: UInt64(size)))
-  }
-
   @Test(arguments: [1, 4])
   func aCopyAtAnotherAddressGoesOn(shards: Int) throws {
     let original = try #require(
@@ -45,7 +16,7 @@ import Testing
         bytes("key \(i)"), [UInt8](repeating: UInt8(i & 0xFF), count: i % 300), ttlMs: ttl)
     }
     let before = original.cache.statistics()
-    let relocated = TestCache(try copy(original.cache))
+    let relocated = TestCache(try attachedCopy(of: original.cache))
     #expect(relocated.cache.region.base != original.cache.region.base)
     let present = (0..<6000).filter { original.contains(bytes("key \($0)")) }
     // The original is gone before the copy is used: nothing may lead back.
@@ -95,4 +66,37 @@ import Testing
     #expect(!attach { $0.policy = 9 })
     #expect(!attach({ _ in }, size: 4096))
   }
+}
+
+/// Copies what is committed of a cache's region to another address, byte for
+/// byte: its base and its size.
+func copyOfRegion(of cache: Cache) throws -> (base: UnsafeMutableRawPointer, size: UInt64) {
+  let geometry = cache.region.header.pointee.geometry
+  let base = try #require(platform_reserve(Int(geometry.regionSize)))
+  // Only what is committed can be read; the rest was never written.
+  func copy(from offset: Int, _ bytes: Int) {
+    guard bytes > 0 else { return }
+    #expect(platform_commit(base + offset, bytes) == 0)
+    memcpy(base + offset, cache.region.base + offset, bytes)
+  }
+  copy(from: 0, Geometry.headerSize)
+  cache.forEachShard { shard in
+    let start = shard.base - cache.region.base
+    copy(from: start, Int(geometry.bucketsOffset))
+    func committed(_ state: Int) -> Int {
+      Int((shard.base + state).load(as: Span.State.self).committed)
+    }
+    copy(from: start + Int(geometry.bucketsOffset), committed(ShardLayout.index))
+    copy(
+      from: start + Int(geometry.overflowOffset),
+      committed(ShardLayout.index + MemoryLayout<Span.State>.stride))
+    copy(from: start + Int(geometry.pagesOffset), committed(ShardLayout.pagesSpan))
+    copy(from: start + Int(geometry.arenaOffset), committed(ShardLayout.arenaSpan))
+  }
+  return (base, geometry.regionSize)
+}
+
+func attachedCopy(of cache: Cache) throws -> Cache {
+  let (base, size) = try copyOfRegion(of: cache)
+  return try #require(Cache.attach(Region(base: base), size: size))
 }

@@ -27,23 +27,7 @@ extension Cache {
     return Cache.adopt(region, handle, size: geometry.regionSize)
   }
 
-  /// Opens a cache on a region that is already filled: a copy of another's, at
-  /// whatever address. The region becomes the cache's. nil if the header is not
-  /// one of ours.
-  package static func attach(_ region: Region, size: UInt64) -> Cache? {
-    let header = region.header.pointee
-    guard header.magic == RegionHeader.magic, header.layoutVersion == RegionHeader.layoutVersion,
-      header.geometry.isSane(shardCount: header.shardCount), header.geometry.regionSize <= size,
-      header.policy <= Options.policyAdaptive, header.flags & ~Options.knownFlags == 0,
-      let handle = CacheHandle.allocate()
-    else { return nil }
-    let cache = adopt(region, handle, size: size)
-    // Locks were copied as they were; whoever held them is not here.
-    cache.forEachShard { $0.lock.reset() }
-    return cache
-  }
-
-  private static func adopt(_ region: Region, _ handle: CacheHandle, size: UInt64) -> Cache {
+  static func adopt(_ region: Region, _ handle: CacheHandle, size: UInt64) -> Cache {
     handle.fill(region: region, size: size)
     handle.state.pointee.store(CacheHandle.State.open, ordering: .releasing)
     OpenCaches.add(handle)

@@ -310,16 +310,4 @@ package struct Cache {
     }
     return isGiven
   }
-
-  /// Checks every shard; for tests, when nobody else uses the cache.
-  package func checkInvariants() {
-    var entries: UInt64 = 0
-    forEachShard { shard in
-      shard.lock.withLock {
-        shard.checkInvariants()
-        entries += shard.counters.pointee.entries
-      }
-    }
-    precondition(region.entryBudget.inUse == entries, "entries in the budget")
-  }
 }

@@ -105,6 +105,16 @@ package struct ReadStripe {
   package var hits: UInt64 { hitsEver &- hitsBase.relaxed }
   package var misses: UInt64 { missesEver &- missesBase.relaxed }
 
+  /// Forgets notes that lead nowhere, and how busy other threads were. For a
+  /// stripe that nobody uses.
+  func disown(where isPlace: (Ref) -> Bool) {
+    lazyUntil.relaxed = 0
+    for slot in 0..<Int(ReadStripe.ringCount) {
+      let note = base.atomic64(64 + 8 * slot)
+      if !isPlace(Ref(truncatingIfNeeded: note.relaxed)) { note.relaxed = 0 }
+    }
+  }
+
   package func resetStatistics() {
     hitsBase.relaxed = hitsWord.relaxed
     missesBase.relaxed = missesWord.relaxed

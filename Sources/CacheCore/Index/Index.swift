@@ -48,15 +48,15 @@ package struct Index {
   /// A reader that has followed a longer chain than this takes the lock.
   package static let chainMax = 64
 
-  private let state: UnsafeMutablePointer<State>
+  let state: UnsafeMutablePointer<State>
   /// Number of buckets (high half) and mask of the last full doubling.
   package let table: UnsafeMutablePointer<Atomic<UInt64>>
   private let isForked: UnsafeMutablePointer<Atomic<UInt32>>
   let buckets: UnsafeMutableRawPointer
-  private let overflow: UnsafeMutableRawPointer
+  let overflow: UnsafeMutableRawPointer
   let baseBuckets: UInt32
-  private let bucketsSpan: Span
-  private let overflowSpan: Span
+  let bucketsSpan: Span
+  let overflowSpan: Span
 
   package init(
     state: UnsafeMutablePointer<State>, table: UnsafeMutablePointer<Atomic<UInt64>>,
@@ -154,7 +154,7 @@ package struct Index {
   }
 
   @inline(__always)
-  private func overflowBucket(_ next: UInt32) -> Bucket {
+  func overflowBucket(_ next: UInt32) -> Bucket {
     Bucket(overflow + Int(truncatingIfNeeded: next &- 1) &* Bucket.size)
   }
 
@@ -442,24 +442,5 @@ package struct Index {
   /// Calls `body` with each reference in a bucket's chain.
   package func forEachRef(in bucket: Bucket, _ body: (Ref) -> Void) {
     forEachSlot(in: bucket) { bucket, slot in body(bucket.ref(slot).relaxed) }
-  }
-
-  // MARK: Invariants
-
-  /// Checks that every reference is in the bucket where it is looked for. The
-  /// number of references.
-  package func checkInvariants(hashOf: (Ref) -> UInt64) -> Int {
-    var total = 0
-    for number in 0..<Int(bucketCount) {
-      let bucket = Bucket(buckets + number * Bucket.size)
-      precondition(bucket.version.relaxed & 1 == 0)
-      forEachSlot(in: bucket) { place, slot in
-        let parts = HashParts(hashOf(place.ref(slot).relaxed))
-        precondition(place.tag(slot).relaxed == parts.tag, "a slot's tag")
-        precondition(self.bucket(for: parts.forIndex, in: table.relaxed).base == bucket.base)
-        total += 1
-      }
-    }
-    return total
   }
 }

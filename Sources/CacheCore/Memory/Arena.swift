@@ -47,13 +47,13 @@ package struct Arena {
   private static let probeMax = 4
 
   package let state: UnsafeMutablePointer<State>
-  private let rows: UnsafeMutablePointer<UInt16>
-  private let heads: UnsafeMutablePointer<Ref>
+  let rows: UnsafeMutablePointer<UInt16>
+  let heads: UnsafeMutablePointer<Ref>
   package let base: UnsafeMutableRawPointer
   package let pages: PageTable
   package let span: Span
-  private let pagesSpan: Span
-  private let unitsMax: UInt64
+  let pagesSpan: Span
+  let unitsMax: UInt64
 
   package init(
     state: UnsafeMutablePointer<State>, bins: UnsafeMutableRawPointer,
@@ -285,7 +285,7 @@ package struct Arena {
 
   // MARK: Holes and bins
 
-  private func bin(_ units: UInt32) -> (row: Int, column: Int) {
+  func bin(_ units: UInt32) -> (row: Int, column: Int) {
     if units < 16 { return (0, Int(units)) }
     let exponent = 31 - units.leadingZeroBitCount
     return (exponent - 3, Int(units >> UInt32(exponent - 4)) & 15)
@@ -363,51 +363,5 @@ package struct Arena {
     let found = heads[foundRow * Arena.binsPerRow + columns.trailingZeroBitCount]
     _ = removeHole(found)
     return found
-  }
-
-  // MARK: Invariants
-
-  /// Walks the arena and checks everything said at the top of this file. The
-  /// number of blocks that are not holes.
-  package func checkInvariants() -> Int {
-    var (ref, isAfterHole) = (Arena.firstRef, false)
-    var (blocks, holes, used): (Int, UInt64, UInt64) = (0, 0, 0)
-    var lastPage = PageTable.Index.max
-    while ref < state.pointee.top {
-      let block = entry(ref)
-      let units = block.units
-      precondition(
-        units >= Entry.unitsMin && UInt64(ref) + UInt64(units) <= UInt64(state.pointee.top))
-      let page = PageTable.page(of: ref)
-      if page != lastPage {
-        precondition(pages.firstBlock(in: page) == ref, "a page's first block")
-        lastPage = page
-      }
-      if block.hasFlag(Entry.Flag.hole) {
-        precondition(!isAfterHole, "two holes side by side")
-        precondition((base + Int(ref + units) * Entry.unit).atomic32(-4).relaxed == units)
-        holes += UInt64(units)
-      } else {
-        precondition(block.hasFlag(Entry.Flag.afterHole) == isAfterHole, "afterHole")
-        used += UInt64(units)
-        blocks += 1
-      }
-      isAfterHole = block.hasFlag(Entry.Flag.hole)
-      ref += units
-    }
-    precondition(ref == state.pointee.top && !isAfterHole, "a hole at the top")
-    precondition(holes == state.pointee.holeUnits && used == state.pointee.usedUnits)
-    var filed: UInt64 = 0
-    for bin in 0..<Arena.rowCount * Arena.binsPerRow {
-      var hole = heads[bin]
-      let isMapped = rows[bin / 16] & 1 << UInt16(bin % 16) != 0
-      precondition((hole != 0) == isMapped)
-      while hole != 0 {
-        filed += UInt64(entry(hole).units)
-        hole = entry(hole).next.relaxed
-      }
-    }
-    precondition(filed == holes, "holes in bins")
-    return blocks
   }
 }

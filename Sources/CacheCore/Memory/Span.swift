@@ -96,6 +96,31 @@ package struct Span {
     budget.give(before - kept)
     return kept == pages ? .done : .more
   }
+
+  // MARK: A region that was filled before
+
+  /// Makes usable what is said to be usable, if it can be.
+  func restore() throws(Unsound) {
+    let committed = committed.relaxed
+    try require(
+      committed <= sizeMax && committed % UInt64(Geometry.page) == 0
+        && chargedPages <= committed / UInt64(Geometry.page), "the extent of a part")
+    if committed > 0 {
+      try require(platform_commit(base, Int(committed)) == 0, "memory for a part")
+    }
+  }
+
+  /// Fills what is usable beyond the first `size` bytes with zeros, as it is when
+  /// it has never been used.
+  func clear(beyond size: UInt64) throws(Unsound) {
+    let (committed, pageEnd) = (committed.relaxed, Geometry.roundedToPages(size))
+    guard size < committed else { return }
+    memset(base + Int(size), 0, Int(pageEnd - size))
+    if pageEnd < committed {
+      try require(
+        platform_discard(base + Int(pageEnd), Int(committed - pageEnd)) == 0, "memory of a part")
+    }
+  }
 }
 
 /// How far memory has been returned to the system.

@@ -117,36 +117,4 @@ extension AdaptivePolicy {
     list(place).remove(ref)
     addUnits(of: ref, to: place, sign: false)
   }
-
-  // MARK: Invariants
-
-  /// Checks lists, segments, sizes and checkpoints. The number of entries.
-  func checkInvariants() -> UInt64 {
-    var (window, probation, protected) = (UInt64(0), UInt64(0), UInt64(0))
-    var (entries, flagged): (UInt64, Int) = (0, 0)
-    for number in 0..<5 {
-      let list = RecencyList(state: listState(number), arenaBase: arenaBase)
-      entries += list.checkInvariants()
-      var ref = list.oldest
-      while let present = ref {
-        let place = segment(present)
-        precondition(Int(place.plain.rawValue) - 1 == number, "an entry's segment")
-        if place.isCheckpoint {
-          flagged += 1
-          precondition(checkpoints.contains(present))
-        }
-        switch number {
-        case 0, 1: window += UInt64(entry(present).units)
-        case 2, 3: probation += UInt64(entry(present).units)
-        default: protected += UInt64(entry(present).units)
-        }
-        ref = list.newer(than: present)
-      }
-    }
-    precondition(window == state.pointee.windowUnits)
-    precondition(probation == state.pointee.probationUnits)
-    precondition(protected == state.pointee.protectedUnits)
-    precondition(flagged == checkpoints.total)
-    return entries
-  }
 }

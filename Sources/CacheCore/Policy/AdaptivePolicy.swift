@@ -73,13 +73,13 @@ struct AdaptivePolicy {
   /// No signal moves the border by more than one part in so many.
   private static let stepParts = 256.0
   private static let checkpointParts: UInt32 = 64
-  private static let ticksInTable: UInt32 = 256
+  static let ticksInTable: UInt32 = 256
 
   let state: UnsafeMutablePointer<State>
   let lists: UnsafeMutableRawPointer
   let arenaBase: UnsafeMutableRawPointer
-  private let sketch: FrequencySketch
-  private let ghosts: GhostTable
+  let sketch: FrequencySketch
+  let ghosts: GhostTable
   let checkpoints: Checkpoints
   /// The shard's share of the bound, in entries or units.
   private let share: UInt64
@@ -126,7 +126,7 @@ struct AdaptivePolicy {
 
   // MARK: Tables
 
-  private static let entriesMeantMin: UInt32 = 256
+  static let entriesMeantMin: UInt32 = 256
 
   /// Makes tables for the first entries. Without memory for them the policy
   /// does without, and tries again as entries come.

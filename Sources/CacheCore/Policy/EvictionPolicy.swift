@@ -102,8 +102,11 @@ package struct EvictionPolicy {
   /// for them. False if the system refused.
   package func dropTables() -> Bool { isAdaptive ? adaptive.dropTables() : true }
 
-  /// Checks the links. The number of entries.
-  package func checkInvariants() -> UInt64 {
-    isAdaptive ? adaptive.checkInvariants() : lru.checkInvariants()
+  /// Makes its memory usable again in a region that was filled before.
+  func restore() throws(Unsound) { if isAdaptive { try adaptive.restore() } }
+
+  /// Checks what it keeps. The number of entries.
+  func audit(isEntry: (Ref) -> Bool) throws(Unsound) -> UInt64 {
+    isAdaptive ? try adaptive.audit(isEntry: isEntry) : try lru.audit(isEntry: isEntry)
   }
 }

@@ -29,7 +29,7 @@ struct FrequencySketch {
 
   let state: UnsafeMutablePointer<State>
   private let base: UnsafeMutableRawPointer
-  private let span: Span
+  let span: Span
 
   init(state: UnsafeMutablePointer<State>, base: UnsafeMutableRawPointer, span: Span) {
     self.state = state

@@ -101,16 +101,20 @@ package struct RecencyList {
     if older != 0 { entry(older).previous.relaxed = ref } else { state.pointee.oldest = ref }
   }
 
-  /// Checks the links both ways. The number of entries.
-  package func checkInvariants() -> UInt64 {
+  /// Checks the links both ways, and that every one leads to an entry. The number
+  /// of entries.
+  func audit(isEntry: (Ref) -> Bool) throws(Unsound) -> UInt64 {
+    // No entry is met twice: it would be preceded by two.
     var (ref, newer, count) = (state.pointee.newest, Ref(0), UInt64(0))
     while ref != 0 {
-      precondition(entry(ref).previous.relaxed == newer)
+      try require(isEntry(ref), "a place in the order of use")
+      try require(entry(ref).previous.relaxed == newer, "a link in the order of use")
       newer = ref
       ref = entry(ref).next.relaxed
       count += 1
     }
-    precondition(newer == state.pointee.oldest && count == state.pointee.count)
+    try require(newer == state.pointee.oldest, "the oldest entry")
+    try require(count == state.pointee.count, "entries in order of use")
     return count
   }
 }

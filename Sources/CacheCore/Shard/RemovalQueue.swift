@@ -22,7 +22,7 @@ package struct RemovalQueue {
     self.arenaBase = arenaBase
   }
 
-  private func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
+  func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
 
   /// Adds an entry that nothing else refers to. False, and counted as lost, if
   /// it has as many leases as it can.

@@ -283,7 +283,7 @@ extension Shard {
   }
 
   /// Pages that this shard has of the budget, but for its control area.
-  private var chargedPages: UInt64 {
+  var chargedPages: UInt64 {
     arena.chargedPages + index.chargedPages + policy.chargedPages
   }
 

@@ -245,43 +245,4 @@ package struct Shard {
     ).oldValue
     if !isReported, before & Entry.Identity.leaseMask == 0 { arena.free(ref) }
   }
-
-  // MARK: Invariants
-
-  /// Checks every part and that they agree. Slow; for tests.
-  package func checkInvariants() {
-    let blocks = arena.checkInvariants()
-    wheel.checkInvariants()
-    let entries = counters.pointee.entries
-    let isForked = base.atomic32(ShardLayout.isForked).relaxed != 0
-    precondition(policy.checkInvariants() == entries, "entries in order of use")
-    precondition(index.checkInvariants { hash(of: $0).hash } == Int(entries), "entries in index")
-    var (ref, live, dead, expired) = (Arena.firstRef, 0, 0, UInt64(0))
-    while ref < arena.state.pointee.top {
-      let entry = entry(ref)
-      if !entry.hasFlag(Entry.Flag.hole) {
-        if entry.isDead {
-          // In the child of a fork its last lease may have been about to free it.
-          precondition(entry.leases > 0 || isForked, "a dead block that nobody has")
-          dead += 1
-        } else {
-          live += 1
-          precondition(index.find(hash: hash(of: ref).forIndex, ref: ref) != nil)
-          if entry.hasFlag(Entry.Flag.expired) {
-            expired += 1
-          } else {
-            let end = end(entry.useNow, entry.termNow)
-            let due = pages[PageTable.page(of: ref)].due
-            // With time to idle the end moves on with each use; the page is
-            // filed under an earlier one.
-            precondition(
-              end == Clock.never || (due != 0 && due <= max(end, wheel.state.pointee.now + 1)))
-          }
-        }
-      }
-      ref += entry.units
-    }
-    precondition(live == Int(entries) && live + dead == blocks)
-    precondition(expired == wheel.state.pointee.expiredCount)
-  }
 }

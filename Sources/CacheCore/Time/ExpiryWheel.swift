@@ -26,14 +26,14 @@ package struct ExpiryWheel {
   }
 
   package static let levels = 7
-  private static let slots = 64
+  static let slots = 64
   /// Bytes in the shard's control area: the levels' bit maps, then the heads.
   package static let slotsSize = 64 + levels * slots * 4
 
   package let state: UnsafeMutablePointer<State>
-  private let maps: UnsafeMutablePointer<UInt64>
-  private let heads: UnsafeMutablePointer<UInt32>
-  private let pages: PageTable
+  let maps: UnsafeMutablePointer<UInt64>
+  let heads: UnsafeMutablePointer<UInt32>
+  let pages: PageTable
 
   package init(
     state: UnsafeMutablePointer<State>, slots: UnsafeMutableRawPointer, pages: PageTable
@@ -186,33 +186,5 @@ package struct ExpiryWheel {
     }
     state.pointee.nextDue = Clock.never
     return true
-  }
-
-  // MARK: Invariants
-
-  package func checkInvariants() {
-    for level in 0..<ExpiryWheel.levels {
-      for slot in 0..<ExpiryWheel.slots {
-        let place = level * ExpiryWheel.slots + slot
-        precondition((heads[place] != 0) == (maps[level] & 1 << UInt64(slot) != 0))
-        var (page, previous) = (heads[place], UInt32(0))
-        while page != 0 {
-          let record = pages[page - 1]
-          precondition(record.previous == previous && Int(record.slot) == place)
-          precondition(record.due >= state.pointee.now, "a page filed in the past")
-          precondition(record.due >> UInt64(6 * level) & 63 == UInt64(slot))
-          precondition(state.pointee.nextDue <= record.due)
-          previous = page
-          page = record.next
-        }
-      }
-    }
-    var (page, expired) = (state.pointee.dueHead, UInt64(0))
-    while page != 0 {
-      precondition(pages[page - 1].isDueListed == 1 && pages[page - 1].expiredCount > 0)
-      expired += UInt64(pages[page - 1].expiredCount)
-      page = pages[page - 1].nextDue
-    }
-    precondition(expired == state.pointee.expiredCount)
   }
 }

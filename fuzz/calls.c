@@ -1,0 +1,499 @@
+/*
+ * Sequences of calls on a cache of any kind beside an oracle (oracle.h): no
+ * answer may be one that the contract does not allow, both bounds must hold,
+ * the statistics must add up, and the engine's own invariants be true.
+ *
+ * The first bytes choose the options, then each operation is a byte for what,
+ * one for which key, and what it needs.  One thread, manual clock, fixed seed:
+ * an input means the same every time.
+ */
+#include "oracle.h"
+
+extern void fuzz_check_invariants(cachecore_t *cache);
+
+static char value[VALUE_MAX + 8];
+/* For the largest record too. */
+static char buffer[VALUE_MAX + 1024] __attribute__((aligned(8)));
+
+/* ---- Choices ------------------------------------------------------------- */
+
+static void choose_options(input_t *in, oracle_t *o) {
+  static const uint32_t size_max[] = {40, 400, 4000, 60000, VALUE_MAX, 1200};
+  uint64_t kind = take(in, 1), bounds = take(in, 1);
+  o->options.struct_size = sizeof o->options;
+  o->options.policy = kind & 1;
+  o->options.flags = CACHECORE_MANUAL_CLOCK | (kind & 2 ? CACHECORE_NO_EVICT : 0) |
+                     (kind & 4 ? CACHECORE_REPORT_REMOVALS : 0);
+  o->options.shard_count = 1u << (kind >> 3 & 3);
+  o->options.hash_seed = 1 + (kind >> 5);
+  if (bounds % 3 != 1) o->options.max_entries = 1 + take_below(in, 300);
+  if (bounds % 3 != 0)
+    o->options.max_bytes = CACHECORE_MAX_BYTES_MIN + 1024 * take_below(in, 2048);
+  if (bounds & 64) o->options.default_ttl_ms = 1 + take_below(in, 4000);
+  if (bounds & 128) o->options.default_tti_ms = 1 + take_below(in, 4000);
+  o->value_max = size_max[(bounds >> 2) % 6];
+}
+
+static uint64_t choose_ttl(input_t *in) {
+  uint64_t kind = take(in, 1);
+  if (kind < 128) return 0;
+  if (kind < 136) return CACHECORE_TTL_NEVER;
+  if (kind < 140) return CACHECORE_TTL_NEVER - 1 - (kind & 3);
+  if (kind < 144) return FARTHEST - (kind & 3);
+  return 1 + take_below(in, 5000);
+}
+
+static size_t choose_size(input_t *in, const oracle_t *o) {
+  uint64_t kind = take(in, 1);
+  if (kind < 64) return kind;
+  if (kind < 72) return o->value_max - (kind & 7);
+  return take_below(in, o->value_max + 1u);
+}
+
+/* ---- Reading ------------------------------------------------------------- */
+
+static void note_use(oracle_t *o, uint32_t key) {
+  o->items[key].last_used = o->now;
+}
+
+static void step_get(input_t *in, oracle_t *o, uint32_t key) {
+  char name[KEY_MAX];
+  size_t size = 7, capacity = take(in, 1) < 32 ? take_below(in, 256) : VALUE_MAX;
+  size_t name_size = key_of(key, name);
+  cachecore_status_t status =
+      cachecore_get(o->cache, name, name_size, buffer, capacity, &size);
+  settle(o, key, status != CACHECORE_MISS);
+  if (status == CACHECORE_MISS) {
+    EXPECT(size == 0);
+    return;
+  }
+  note_use(o, key);
+  if (status == CACHECORE_E_TOO_SMALL) {
+    EXPECT(size > capacity && !(o->items[key].size < size &&
+                                !o->items[key].is_number));
+    return;
+  }
+  EXPECT(status == CACHECORE_OK && size <= capacity);
+  EXPECT(is_latest(o, key, buffer, size));
+}
+
+static void step_look(oracle_t *o, uint32_t key) {
+  char name[KEY_MAX];
+  size_t size = key_of(key, name);
+  cachecore_entry_info_t info = CACHECORE_ENTRY_INFO_INIT;
+  int64_t left = 0;
+  item_t *item = &o->items[key];
+  uint64_t end;
+  cachecore_status_t status = cachecore_inspect(o->cache, name, size, &info);
+  settle(o, key, status == CACHECORE_OK);
+  EXPECT(cachecore_contains(o->cache, name, size) == status);
+  EXPECT(cachecore_ttl(o->cache, name, size, &left) == status);
+  if (status != CACHECORE_OK) return;
+  end = end_of(o, item);
+  EXPECT(left == (end == NEVER ? -1 : (int64_t)(end - o->now)));
+  EXPECT(info.ttl_ms == left);
+  EXPECT(item->is_number || info.value_size == item->size);
+  EXPECT(info.idle_ms == (int64_t)(o->now - item->last_used));
+  EXPECT(info.age_ms >= 0 && info.age_ms <= (int64_t)(o->now - item->stored_at));
+  EXPECT(info.version >= item->version);
+  item->version = info.version;
+}
+
+static void step_lend(input_t *in, oracle_t *o, uint32_t key) {
+  char name[KEY_MAX];
+  size_t size = key_of(key, name);
+  lent_t *lent = &o->lent[take(in, 1) % LEASES];
+  if (lent->value.owner) {
+    EXPECT(is_value(lent->value.data, lent->value.size,
+                    word_of(lent->key, lent->generation)));
+    cachecore_release(&lent->value);
+    EXPECT(!lent->value.owner);
+    return;
+  }
+  if (settle_by_asking(o, key) && o->items[key].is_number) return;
+  settle(o, key,
+         cachecore_acquire(o->cache, name, size, &lent->value) == CACHECORE_OK);
+  if (!lent->value.owner) return;
+  note_use(o, key);
+  EXPECT(is_latest(o, key, lent->value.data, lent->value.size));
+  lent->key = key;
+  lent->generation = o->items[key].generation;
+}
+
+static void step_get_many(input_t *in, oracle_t *o) {
+  enum { COUNT = 40, ROOM = 64 };
+  static char names[COUNT][KEY_MAX], rooms[COUNT][ROOM];
+  const void *keys[COUNT];
+  void *buffers[COUNT];
+  size_t key_sizes[COUNT], capacities[COUNT], sizes[COUNT];
+  uint32_t numbers[COUNT];
+  cachecore_status_t statuses[COUNT];
+  size_t count = take(in, 1) % COUNT, i;
+  for (i = 0; i < count; i++) {
+    numbers[i] = (uint32_t)take(in, 1);
+    keys[i] = names[i];
+    key_sizes[i] = key_of(numbers[i], names[i]);
+    buffers[i] = rooms[i];
+    capacities[i] = ROOM;
+  }
+  cachecore_get_many(o->cache, count, keys, key_sizes, buffers, capacities,
+                     sizes, statuses);
+  for (i = 0; i < count; i++) {
+    settle(o, numbers[i], statuses[i] != CACHECORE_MISS);
+    if (statuses[i] == CACHECORE_MISS) continue;
+    note_use(o, numbers[i]);
+    if (statuses[i] == CACHECORE_OK)
+      EXPECT(is_latest(o, numbers[i], rooms[i], sizes[i]));
+    else
+      EXPECT(statuses[i] == CACHECORE_E_TOO_SMALL && sizes[i] > ROOM);
+  }
+}
+
+/* ---- Writing ------------------------------------------------------------- */
+
+/* What a write that was attempted has done, by its status. */
+static void settle_write(oracle_t *o, uint32_t key, cachecore_status_t status,
+                         uint32_t generation, size_t size, uint64_t deadline) {
+  switch (status) {
+    case CACHECORE_OK: remember(o, key, generation, size, deadline); break;
+    case CACHECORE_REFUSED:
+      EXPECT(!(o->options.flags & CACHECORE_NO_EVICT));
+      forget(o, key);
+      break;
+    case CACHECORE_E_FULL:
+      EXPECT(o->options.flags & CACHECORE_NO_EVICT);
+      break;
+    default: EXPECT(!"the status of a write");
+  }
+}
+
+/* Whether an entry that was there a moment ago still was when a write looked.
+ * A cache that is beyond its bounds forgets some as it is written to. */
+static bool still_live(oracle_t *o, uint32_t key, bool was_live, bool is_live) {
+  EXPECT(was_live || !is_live);
+  EXPECT(is_live || !was_live || o->is_loose);
+  if (was_live && !is_live) settle(o, key, false);
+  return is_live;
+}
+
+static void step_set(input_t *in, oracle_t *o, uint32_t key, unsigned kind) {
+  char name[KEY_MAX];
+  size_t name_size = key_of(key, name), size = choose_size(in, o);
+  uint64_t ttl = choose_ttl(in), deadline = deadline_in(o, ttl);
+  uint32_t generation = o->items[key].generation + 1;
+  cachecore_status_t status;
+  fill_value(value, size, word_of(key, generation));
+  if (kind == 1) {
+    bool was_live = settle_by_asking(o, key);
+    status = cachecore_add(o->cache, name, name_size, value, size, ttl);
+    was_live = still_live(o, key, was_live, status == CACHECORE_EXISTS);
+    if (was_live) return;
+  } else if (kind == 2) {
+    bool was_live = settle_by_asking(o, key);
+    status = cachecore_replace(o->cache, name, name_size, value, size, ttl);
+    was_live = still_live(o, key, was_live, status != CACHECORE_MISS);
+    if (!was_live) return;
+  } else if (kind == 3) {
+    cachecore_entry_info_t info = CACHECORE_ENTRY_INFO_INIT;
+    bool is_wrong = take(in, 1) & 1;
+    cachecore_status_t there =
+        cachecore_inspect(o->cache, name, name_size, &info);
+    settle(o, key, there == CACHECORE_OK);
+    status = cachecore_compare_and_set(o->cache, name, name_size, value, size,
+                                       info.version ^ is_wrong, ttl);
+    if (!still_live(o, key, there == CACHECORE_OK, status != CACHECORE_MISS))
+      return;
+    EXPECT((status == CACHECORE_CONFLICT) == is_wrong);
+    if (is_wrong) return;
+  } else if (kind == 4) {
+    bool is_past = take(in, 1) & 1;
+    status = cachecore_set_until(o->cache, name, name_size, value, size,
+                                 is_past ? (int64_t)take(in, 4) : INT64_MAX);
+    if (is_past) {
+      EXPECT(status == CACHECORE_OK);
+      forget(o, key);
+      return;
+    }
+    deadline = FARTHEST;
+  } else {
+    status = cachecore_set(o->cache, name, name_size, value, size, ttl);
+  }
+  settle_write(o, key, status, generation, size, deadline);
+}
+
+static void step_increment(input_t *in, oracle_t *o, uint32_t key) {
+  char name[KEY_MAX];
+  size_t size = key_of(key, name);
+  uint64_t ttl = choose_ttl(in);
+  int64_t delta = (int64_t)take(in, 8), sum = 77, expected;
+  int64_t initial = (int64_t)take(in, 8);
+  bool was_live = settle_by_asking(o, key);
+  item_t *item = &o->items[key];
+  cachecore_status_t status =
+      cachecore_increment(o->cache, name, size, delta, initial, ttl, &sum);
+  if (o->is_loose && status == CACHECORE_OK && was_live)
+    was_live = still_live(o, key, was_live, sum != initial);
+  if (was_live && !item->is_number) {
+    EXPECT(status == CACHECORE_E_TYPE && sum == 77);
+    return;
+  }
+  if (was_live && __builtin_add_overflow(item->number, delta, &expected)) {
+    EXPECT(status == CACHECORE_E_RANGE && sum == 77);
+    return;
+  }
+  if (!was_live) expected = initial;
+  settle_write(o, key, status, item->generation + 1, 0,
+               was_live ? item->deadline : deadline_in(o, ttl));
+  if (status != CACHECORE_OK) return;
+  EXPECT(sum == expected);
+  item->is_number = true;
+  item->number = expected;
+}
+
+static void step_set_many(input_t *in, oracle_t *o) {
+  enum { COUNT = 20, SIZE = 100 };
+  static char names[COUNT][KEY_MAX], contents[COUNT][SIZE];
+  const void *keys[COUNT], *values[COUNT];
+  size_t key_sizes[COUNT], sizes[COUNT], count = take(in, 1) % COUNT, i;
+  uint32_t numbers[COUNT], generations[COUNT];
+  uint64_t ttls[COUNT];
+  cachecore_status_t statuses[COUNT];
+  for (i = 0; i < count; i++) {
+    numbers[i] = (uint32_t)take(in, 1);
+    generations[i] = o->items[numbers[i]].generation + 1 + (uint32_t)i;
+    ttls[i] = choose_ttl(in);
+    sizes[i] = take(in, 1) % SIZE;
+    keys[i] = names[i];
+    values[i] = contents[i];
+    key_sizes[i] = key_of(numbers[i], names[i]);
+    fill_value(contents[i], sizes[i], word_of(numbers[i], generations[i]));
+  }
+  cachecore_set_many(o->cache, count, keys, key_sizes, values, sizes, ttls,
+                     statuses);
+  for (i = 0; i < count; i++)
+    settle_write(o, numbers[i], statuses[i], generations[i], sizes[i],
+                 deadline_in(o, ttls[i]));
+}
+
+static void step_delete(oracle_t *o, uint32_t key) {
+  char name[KEY_MAX];
+  size_t size = key_of(key, name);
+  settle(o, key, cachecore_delete(o->cache, name, size) == CACHECORE_OK);
+  forget(o, key);
+}
+
+static void step_touch(input_t *in, oracle_t *o, uint32_t key) {
+  char name[KEY_MAX];
+  size_t size = key_of(key, name);
+  uint64_t ttl = choose_ttl(in);
+  cachecore_status_t status = cachecore_touch(o->cache, name, size, ttl);
+  settle(o, key, status == CACHECORE_OK);
+  if (status != CACHECORE_OK) return;
+  note_use(o, key);
+  o->items[key].deadline = deadline_in(o, ttl);
+}
+
+/* ---- The whole ----------------------------------------------------------- */
+
+static uint64_t live_in_family(oracle_t *o, uint32_t family, bool is_any) {
+  uint64_t count = 0;
+  uint32_t key;
+  for (key = 0; key < KEYS; key++)
+    if (is_any || key % 16 == family) count += settle_by_asking(o, key);
+  return count;
+}
+
+/* A whole scan lists each live key once, and nothing else. */
+static void step_scan(input_t *in, oracle_t *o) {
+  uint32_t family = (uint32_t)take(in, 1) % 17;
+  char prefix = (char)('a' + family);
+  size_t capacity = 8 * take_below(in, 512), size, count, at;
+  uint64_t cursor = 0, listed = 0, expected;
+  bool seen[KEYS] = {false};
+  expected = live_in_family(o, family, family == 16);
+  do {
+    cachecore_status_t status =
+        cachecore_scan(o->cache, &cursor, &prefix, family < 16, buffer,
+                       capacity, &size, &count);
+    if (status == CACHECORE_E_TOO_SMALL) {
+      EXPECT(size > capacity && size < VALUE_MAX);
+      capacity = size;
+      continue;
+    }
+    EXPECT(status == CACHECORE_OK && size <= capacity);
+    for (at = 0; at < size; count--) {
+      cachecore_scan_record_t record;
+      uint32_t key;
+      memcpy(&record, buffer + at, sizeof record);
+      key = (uint8_t)buffer[at + sizeof record + 1];
+      EXPECT(!seen[key] && is_live(o, key));
+      EXPECT(family == 16 || key % 16 == family);
+      EXPECT(o->items[key].is_number || record.value_size == o->items[key].size);
+      seen[key] = true;
+      listed++;
+      at += record.record_size;
+    }
+    EXPECT(count == 0);
+  } while (cursor);
+  EXPECT(listed == expected);
+}
+
+/* Any cursor is safe. */
+static void step_scan_anywhere(input_t *in, oracle_t *o) {
+  uint64_t cursor = take(in, 8);
+  size_t size, count;
+  cachecore_status_t status = cachecore_scan(
+      o->cache, &cursor, NULL, 0, buffer, 4096, &size, &count);
+  EXPECT(status == CACHECORE_OK && size <= 4096);
+}
+
+static void step_delete_prefix(input_t *in, oracle_t *o) {
+  uint32_t family = (uint32_t)take(in, 1) % 16, key;
+  char prefix = (char)('a' + family);
+  uint64_t expected = live_in_family(o, family, false), removed = 0;
+  EXPECT(cachecore_delete_prefix(o->cache, &prefix, 1, &removed) ==
+         CACHECORE_OK);
+  EXPECT(removed == expected);
+  for (key = family; key < KEYS; key += 16) forget(o, key);
+}
+
+static void step_clear(oracle_t *o) {
+  uint32_t key;
+  EXPECT(cachecore_clear(o->cache) == CACHECORE_OK);
+  for (key = 0; key < KEYS; key++) forget(o, key);
+  EXPECT(cachecore_count(o->cache) == 0);
+}
+
+static void step_resize(input_t *in, oracle_t *o) {
+  uint64_t entries = o->options.max_entries ? 1 + take_below(in, 300) : 0;
+  uint64_t bytes = o->options.max_bytes ? 1024 * take_below(in, 4096) : 0;
+  cachecore_status_t status = cachecore_resize(o->cache, entries, bytes);
+  switch (status) {
+    case CACHECORE_E_STATE:
+      EXPECT(!(o->options.flags & CACHECORE_NO_EVICT));
+      o->is_loose = true;
+      /* fall through */
+    case CACHECORE_OK:
+      o->max_entries = entries;
+      o->max_bytes = bytes;
+      break;
+    case CACHECORE_E_FULL:
+      EXPECT(o->options.flags & CACHECORE_NO_EVICT);
+      break;
+    default: EXPECT(status == CACHECORE_E_ARGUMENT && (bytes || !entries));
+  }
+}
+
+static void take_removals(oracle_t *o, size_t capacity) {
+  size_t size = 0, count = 0, at;
+  cachecore_status_t status =
+      cachecore_take_removals(o->cache, buffer, capacity, &size, &count);
+  if (!(o->options.flags & CACHECORE_REPORT_REMOVALS)) {
+    EXPECT(status == CACHECORE_E_STATE);
+    return;
+  }
+  if (status == CACHECORE_E_TOO_SMALL) {
+    EXPECT(size > capacity);
+    return;
+  }
+  EXPECT(status == (count ? CACHECORE_OK : CACHECORE_MISS));
+  for (at = 0; at < size; count--) {
+    cachecore_removal_record_t record;
+    uint64_t word;
+    const char *key = buffer + at + sizeof record;
+    uint32_t number = (uint8_t)key[1];
+    memcpy(&record, buffer + at, sizeof record);
+    EXPECT(record.cause >= 1 && record.cause <= 4);
+    EXPECT(at + record.record_size <= size);
+    if (record.value_size > 20) { /* no number: what was stored, whole */
+      memcpy(&word, key + record.key_size, 8);
+      EXPECT(word >> 32 == number);
+      EXPECT(is_value(key + record.key_size, record.value_size, word));
+    }
+    o->reported++;
+    at += record.record_size;
+  }
+  EXPECT(count == 0);
+}
+
+/* ---- Always -------------------------------------------------------------- */
+
+static void check(oracle_t *o) {
+  cachecore_stats_t s = stats_of(o);
+  uint64_t held = s.inserts - s.deletes - s.evictions - s.expirations;
+  fuzz_check_invariants(o->cache);
+  if (o->max_bytes && s.bytes_resident <= o->max_bytes) o->is_loose = false;
+  EXPECT(o->is_loose || !o->max_entries || s.entries <= o->max_entries);
+  EXPECT(o->is_loose || !o->max_bytes || s.bytes_resident <= o->max_bytes);
+  EXPECT(s.bytes_used <= s.bytes_resident);
+  EXPECT(held >= s.entries);
+  EXPECT(!(o->options.flags & CACHECORE_NO_EVICT) || s.evictions == 0);
+}
+
+/* Everything that left was counted, and reported if that was asked for. */
+static void check_at_the_end(oracle_t *o) {
+  cachecore_stats_t s;
+  uint64_t live = live_in_family(o, 0, true), i;
+  EXPECT(cachecore_count(o->cache) == live);
+  EXPECT(cachecore_cleanup_expired(o->cache, 0, NULL) == CACHECORE_OK);
+  s = stats_of(o);
+  EXPECT(s.entries == live);
+  EXPECT(s.inserts == s.deletes + s.evictions + s.expirations + live);
+  if (o->options.flags & CACHECORE_REPORT_REMOVALS) {
+    do {
+      i = o->reported;
+      take_removals(o, sizeof buffer);
+    } while (o->reported > i);
+    s = stats_of(o);
+    EXPECT(o->reported + s.removals_lost ==
+           s.deletes + s.evictions + s.expirations + s.updates);
+  }
+  fuzz_check_invariants(o->cache);
+}
+
+static void step(input_t *in, oracle_t *o) {
+  unsigned what = (unsigned)take(in, 1);
+  uint32_t key = (uint32_t)take(in, 1);
+  if (what < 64) step_set(in, o, key, 0);
+  else if (what < 104) step_get(in, o, key);
+  else if (what < 124) step_set(in, o, key, 1 + what % 4);
+  else if (what < 134) step_increment(in, o, key);
+  else if (what < 154) step_delete(o, key);
+  else if (what < 164) step_touch(in, o, key);
+  else if (what < 174) step_look(o, key);
+  else if (what < 194) step_lend(in, o, key);
+  else if (what < 200) step_get_many(in, o);
+  else if (what < 206) step_set_many(in, o);
+  else if (what < 210) step_scan(in, o);
+  else if (what < 212) step_scan_anywhere(in, o);
+  else if (what < 216) step_delete_prefix(in, o);
+  else if (what < 218) step_clear(o);
+  else if (what < 228) step_resize(in, o);
+  else if (what < 234) take_removals(o, 8 * take_below(in, 4096));
+  else if (what < 240)
+    cachecore_cleanup_expired(o->cache, take_below(in, 64), NULL);
+  else {
+    uint64_t ms = what < 252 ? key : take_below(in, 100000);
+    if (cachecore_advance_clock(o->cache, ms) == CACHECORE_OK) o->now += ms;
+  }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static oracle_t o;
+  input_t in = {data, data + size};
+  unsigned steps = 0, i;
+  memset(&o, 0, sizeof o);
+  o.now = 1;
+  choose_options(&in, &o);
+  o.max_entries = o.options.max_entries;
+  o.max_bytes = o.options.max_bytes;
+  EXPECT(cachecore_open(&o.options, &o.cache) == CACHECORE_OK);
+  while (has_input(&in)) {
+    step(&in, &o);
+    if (++steps % 32 == 0) check(&o);
+  }
+  for (i = 0; i < LEASES; i++) cachecore_release(&o.lent[i].value);
+  check_at_the_end(&o);
+  cachecore_close(o.cache);
+  return 0;
+}
