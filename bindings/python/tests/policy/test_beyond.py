@@ -103,6 +103,32 @@ async def test_none_and_lifetimes_of_nothing_are_refused(cache: PolicyCache) -> 
             PolicyCache(ttl_seconds=ttl)
 
 
+async def test_a_decision_is_the_callers_own(cache: PolicyCache) -> None:
+    """What is done to one is not seen by the next: texts that were parsed before are remembered."""
+    decisions: list[Any] = [
+        {"allow": True},
+        {"allow": False, "why": ["a", {"b": [1, 2]}], "none": {}, "left": None},
+        [[], [[1]]],
+        {"long": "x" * 1000, "list": [1]},
+        "text",
+        7.5,
+        False,
+    ]
+    for decision in decisions:
+        await cache.set(*Q, decision)
+        for _ in range(3):
+            found = await cache.get(*Q)
+            assert found == decision and type(found) is type(decision)
+            spoil(found)
+
+
+def spoil(value: Any) -> None:
+    for inner in value.values() if isinstance(value, dict) else value if type(value) is list else ():
+        spoil(inner)
+    if isinstance(value, dict | list):
+        value.clear()
+
+
 async def test_false_decisions_are_decisions(cache: PolicyCache) -> None:
     decisions: list[Any] = [False, 0, [], {}]
     for decision in decisions:

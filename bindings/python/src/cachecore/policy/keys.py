@@ -33,20 +33,21 @@ def _escaped(part: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _question(user_id: str, action: str, resource: str) -> str:
-    return f"{KEY_PREFIX}:{_escaped(user_id)}:{_escaped(action)}:{_escaped(resource)}:"
+def plain_key(user_id: str, action: str, resource: str) -> str:
+    """The key of a decision that has no context."""
+    parts = KEY_PREFIX, _escaped(user_id), _escaped(action), _escaped(resource), NO_CONTEXT
+    return ":".join(parts)
 
 
-def context_digest(context: Context | None) -> str:
+def context_digest(context: Context) -> str:
     """64 hexadecimal digits; TypeError or ValueError for what is not JSON (NaN is not)."""
-    if context is None:
-        return NO_CONTEXT
     return sha256(_encoded(context).encode()).hexdigest()
 
 
 def decision_key(user_id: str, action: str, resource: str, context: Context | None = None) -> str:
     """The key of one decision; TypeError if a part is not a str."""
-    return _question(user_id, action, resource) + context_digest(context)
+    key = plain_key(user_id, action, resource)
+    return key if context is None else key.removesuffix(NO_CONTEXT) + context_digest(context)
 
 
 class Selection:

@@ -9,6 +9,9 @@ from typing import Any, Final, Literal
 #: Upper bounds of the latency buckets, in nanoseconds: powers of two, from 1 ns to 17 s.
 LATENCY_BOUNDS_NS: Final = tuple(1 << power for power in range(35))
 
+# So many durations of hits wait to be counted.
+_WAITING_MAX: Final = 1024
+
 
 class Latency:
     """Durations, as a sum and a histogram: percentiles without keeping every one of them."""
@@ -46,53 +49,85 @@ def _percent(part: int, whole: int) -> float:
 
 
 class PolicyMetrics:
-    """Counters of one policy cache.  Any method may be called from any thread."""
+    """Counters of one policy cache.  Any method may be called from any thread.
+
+    A hit is on the way of a request: it appends its duration to a list, which is atomic, and is
+    counted when somebody asks, or when many of them wait.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._waiting: list[int] = []
         self._clear()
 
     def _clear(self) -> None:
-        self.hits = 0  #: decisions served that are not due for revalidation
+        self._waiting.clear()
+        self._hits = 0
+        self._cache_latency = Latency()
         self.stale_hits = 0  #: decisions served that are
         self.misses = 0
         self.revalidations = 0  #: stale decisions replaced in the background
         self.batch_operations = 0
         self.errors: Counter[str] = Counter()  #: failures by operation
         self.failed_reads = 0  #: lookups that ended in a failure, answered as a miss
-        self.cache_latency = Latency()  #: of every lookup, whatever its outcome
         self.opa_latency = Latency()
+
+    def _count_waiting(self) -> None:
+        """The lock is held; others may append meanwhile."""
+        durations = self._waiting[:]
+        del self._waiting[: len(durations)]
+        self._hits += len(durations)
+        for duration_ns in durations:
+            self._cache_latency.record(duration_ns)
+
+    @property
+    def hits(self) -> int:
+        """Decisions served that are not due for revalidation."""
+        with self._lock:
+            self._count_waiting()
+            return self._hits
+
+    @property
+    def cache_latency(self) -> Latency:
+        """Of every lookup, whatever its outcome."""
+        with self._lock:
+            self._count_waiting()
+            return self._cache_latency
 
     @property
     def total_requests(self) -> int:
         return self.hits + self.stale_hits + self.misses + self.failed_reads
 
-    def lookup(self, outcome: Literal["hits", "stale_hits", "misses"], duration_ns: int) -> None:
+    def hit(self, duration_ns: int) -> None:
+        self._waiting.append(duration_ns)
+        if len(self._waiting) >= _WAITING_MAX:
+            with self._lock:
+                self._count_waiting()
+
+    def lookup(self, outcome: Literal["stale_hits", "misses"], duration_ns: int) -> None:
         with self._lock:
-            if outcome == "hits":
-                self.hits += 1
-            elif outcome == "misses":
+            if outcome == "misses":
                 self.misses += 1
             else:
                 self.stale_hits += 1
-            self.cache_latency.record(duration_ns)
+            self._cache_latency.record(duration_ns)
 
     def failed_read(self, operation: str, duration_ns: int) -> None:
         with self._lock:
             self.failed_reads += 1
             self.errors[operation] += 1
-            self.cache_latency.record(duration_ns)
+            self._cache_latency.record(duration_ns)
 
     def batch_read(self, hits: int, misses: int, failures: int, duration_ns: int) -> None:
         """Lookups made together; the batch is one duration."""
         with self._lock:
             self.batch_operations += 1
-            self.hits += hits
+            self._hits += hits
             self.misses += misses
             self.failed_reads += failures
             if failures:
                 self.errors["get_batch"] += failures
-            self.cache_latency.record(duration_ns)
+            self._cache_latency.record(duration_ns)
 
     def batch_written(self) -> None:
         with self._lock:
@@ -117,10 +152,11 @@ class PolicyMetrics:
     def to_dict(self) -> dict[str, Any]:
         """Rates are percentages of all lookups, 0 before the first; latencies milliseconds."""
         with self._lock:
-            total = self.total_requests
-            latency = self.cache_latency
+            self._count_waiting()
+            hits, latency = self._hits, self._cache_latency
+            total = hits + self.stale_hits + self.misses + self.failed_reads
             return {
-                "hits": self.hits,
+                "hits": hits,
                 "misses": self.misses,
                 "stale_hits": self.stale_hits,
                 "revalidations": self.revalidations,
@@ -128,8 +164,8 @@ class PolicyMetrics:
                 "total_requests": total,
                 "errors": self.errors.total(),
                 "errors_by_operation": dict(self.errors),
-                "hit_rate": _percent(self.hits, total),
-                "effective_hit_rate": _percent(self.hits + self.stale_hits, total),
+                "hit_rate": _percent(hits, total),
+                "effective_hit_rate": _percent(hits + self.stale_hits, total),
                 "miss_rate": _percent(self.misses, total),
                 "error_rate": _percent(self.failed_reads, total),
                 "avg_cache_latency_ms": round(latency.mean_ms, 6),

@@ -27,6 +27,7 @@ class NativeStore:
 
     def __init__(self, cache: Cache[bytes]) -> None:
         self.cache = cache
+        self.get_now: Callable[[str], bytes | None] = cache.get
 
     async def get(self, key: str) -> bytes | None:
         return self.cache.get(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .keys import Selection
@@ -25,6 +25,11 @@ class Store(Protocol):
 
     #: "cachecore" or "redis", for logs and metrics.
     implementation: str
+
+    @property
+    def get_now(self) -> Callable[[str], bytes | None] | None:
+        """As ``get``, of a store that never waits; None of one that may."""
+        ...
 
     async def get(self, key: str) -> bytes | None: ...
 
