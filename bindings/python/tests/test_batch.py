@@ -54,7 +54,7 @@ def test_statistics() -> None:
 
 
 def test_bad_keys_are_named(cache: Cache) -> None:
-    with pytest.raises(ArgumentError, match="cachecore_set_many: 2 of 3 keys, b'' first") as failed:
+    with pytest.raises(ArgumentError, match="^cachecore_set_many: 2 of 3 keys: ") as failed:
         cache.set_many({b"": b"", "good": b"v", "k" * 70000: b""})
     assert failed.value.keys == (b"", "k" * 70000)
     assert cache.get("good") == b"v"  # every element is attempted
@@ -74,6 +74,6 @@ def test_what_was_not_stored_is_named() -> None:
         assert refused.value.keys == ("huge",)
         assert list(cache) == [b"small"]
     with Cache(2, no_evict=True, shards=1) as cache:
-        with pytest.raises(FullError, match="1 of 3 keys, 'c' first") as full:
+        with pytest.raises(FullError, match="^cachecore_set_many: 1 of 3 keys: ") as full:
             cache.set_many({"a": b"", "b": b"", "c": b""})
         assert full.value.keys == ("c",)

@@ -488,7 +488,7 @@ def test_a_listener_that_writes_fails_and_closes(caplog: pytest.LogCaptureFixtur
 
     with ObjectCache[int, int](1, on_removal=listener) as cache:
         cache[0] = cache[1] = 1
-        assert "removal listener failed for 1000" in caplog.text
+        assert "a removal listener failed (" in caplog.text
         cache[5000] = 1
         cache[5000] = 1
         assert cache.closed

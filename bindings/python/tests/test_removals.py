@@ -120,7 +120,29 @@ def test_a_listener_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     with Cache(10, on_removal=listener) as cache, caplog.at_level(logging.ERROR, "cachecore"):
         cache.set("k", b"")
         assert cache.delete("k") is True
-    assert "removal listener failed for b'k' (deleted)" in caplog.text
+    assert caplog.messages == ["a removal listener failed (deleted)"]
+
+
+def test_a_value_that_cannot_be_loaded(caplog: pytest.LogCaptureFixture) -> None:
+    """It does not keep the others from the listener, nor reach whoever wrote."""
+
+    class Picky:
+        dumps = staticmethod(str.encode)
+
+        @staticmethod
+        def loads(content: bytes) -> str:
+            if content == b"bad":
+                raise ZeroDivisionError
+            return content.decode()
+
+    heard: list[tuple[bytes, str]] = []
+    with Cache(
+        10, serializer=Picky, on_removal=lambda key, value, cause: heard.append((key, value))
+    ) as cache:
+        cache.update(a="good", b="bad", c="good")
+        cache.clear()
+    assert sorted(heard) == [(b"a", "good"), (b"c", "good")]
+    assert caplog.messages == ["a removal listener failed (deleted)"]
 
 
 def test_a_listener_that_closes() -> None:

@@ -25,7 +25,7 @@ from .handle import CLOSED, open_handle
 from .lease import Lease
 from .mapping import CacheMapping
 from .options import Options
-from .removals import Delivery, Listener, Removal
+from .removals import Cause, Delivery, Listener, Removal
 from .serializers import Named, Serializer
 from .stats import EntryInfo, ScanRecord, Stats
 from .sweeper import Sweeper
@@ -138,7 +138,9 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         """
         self._exchange(CLOSED, ctypes.addressof(CLOSED))  # until it is open, for __repr__ and close
         self._dumps, self._loads = serializers.functions(serializer)
-        self._delivery = None if on_removal is None else Delivery[bytes, Any](on_removal)
+        self._delivery = (
+            None if on_removal is None else Delivery[bytes, Any](on_removal, self._loads)
+        )
         self._listening = on_removal is not None
         if max_size is not None:
             if max_entries is not None:
@@ -385,9 +387,12 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         ``report_removals``.
         """
         self._open()
-        taken: list[Removal] = []
+        loads, taken = self._loads, list[Removal]()
         while more := self._take():
-            taken += more
+            taken += [
+                Removal(key, value if loads is None else loads(value), cause)
+                for key, value, cause in more
+            ]
         return taken
 
     def deliver_removals(self) -> None:
@@ -400,14 +405,9 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
             raise StateError("the cache has no on_removal")
         self._deliver()
 
-    def _take(self) -> list[Removal]:
-        handle, loads = self._handle, self._loads
-        if handle is CLOSED:  # a listener may have done that
-            return []
-        return [
-            Removal(key, value if loads is None else loads(value), cause)
-            for key, value, cause in removals.take(handle)
-        ]
+    def _take(self) -> list[tuple[bytes, bytes, Cause]]:
+        handle = self._handle
+        return [] if handle is CLOSED else removals.take(handle)  # a listener may have closed it
 
     def _deliver(self) -> None:
         if self._delivery is not None:
@@ -453,7 +453,7 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
     def _raise_failures(self, name: str, failures: Failures, count: int) -> None:
         """Raises for a batch of which some failed."""
         if failures:
-            key, status = failures[0]
-            error = error_for(status, f"{name}: {len(failures)} of {count} keys, {key!r} first")
+            status = failures[0][1]
+            error = error_for(status, f"{name}: {len(failures)} of {count} keys")
             error.keys = tuple(key for key, _ in failures)
             raise error

@@ -166,7 +166,7 @@ class ThreadFlights(Generic[V]):
                 mine.worked = True
             except Exception as error:
                 mine.error = error
-                _log_refresh(key, error)
+                _log_refresh(error)
             finally:
                 self.land(key, mine)
 
@@ -233,7 +233,7 @@ class TaskFlights(Generic[V]):
         if key not in flights:
             flight = self._start(flights, key, compute)
             flight.callers = 1  # the cache itself, which does not leave
-            flight.task.add_done_callback(lambda task: _note_refresh(key, task))
+            flight.task.add_done_callback(_note_refresh)
 
     def _start(
         self,
@@ -255,13 +255,13 @@ class TaskFlights(Generic[V]):
         return flight
 
 
-def _note_refresh(key: Hashable, task: asyncio.Task[Any]) -> None:
+def _note_refresh(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and task.exception() is not None:
-        _log_refresh(key, task.exception())
+        _log_refresh(task.exception())
 
 
-def _log_refresh(key: Hashable, error: BaseException | None) -> None:
-    _log.error("refreshing %r failed: the stale value stays", key, exc_info=error)
+def _log_refresh(error: BaseException | None) -> None:
+    _log.error("a refresh failed: the stale value stays", exc_info=error)
 
 
 # ---- fork --------------------------------------------------------------------------------------

@@ -73,18 +73,24 @@ class Delivery(Generic[K, V]):
     """Brings removals to a listener, on the thread that made or met them.
 
     A listener may use the cache: what its own writes remove is delivered when it has returned.
-    What it raises is logged, and neither stops the others nor reaches the caller.
+    What it raises, or ``loads`` before it, is logged, and neither stops the others nor reaches the
+    caller.
     """
 
-    __slots__ = ("_busy", "_listener")
+    __slots__ = ("_busy", "_listener", "_loads")
 
-    def __init__(self, listener: Callable[[K, V, Cause], object]) -> None:
+    def __init__(
+        self,
+        listener: Callable[[K, V, Cause], object],
+        loads: Callable[[Any], V] | None = None,
+    ) -> None:
         if not callable(listener):
             raise TypeError("on_removal must be callable")
         self._listener = listener
+        self._loads = loads
         self._busy: set[int] = set()  # threads that are delivering
 
-    def deliver(self, fetch: Callable[[], Iterable[tuple[K, V, Cause]]]) -> None:
+    def deliver(self, fetch: Callable[[], Iterable[tuple[K, Any, Cause]]]) -> None:
         """Calls the listener for what ``fetch`` returns, until that is nothing."""
         thread = threading.get_ident()
         if thread in self._busy:
@@ -97,8 +103,8 @@ class Delivery(Generic[K, V]):
         finally:
             self._busy.discard(thread)
 
-    def _tell(self, key: K, value: V, cause: Cause) -> None:
+    def _tell(self, key: K, value: Any, cause: Cause) -> None:
         try:
-            self._listener(key, value, cause)
+            self._listener(key, value if self._loads is None else self._loads(value), cause)
         except Exception:
-            _log.exception("a removal listener failed for %r (%s)", key, cause.name.lower())
+            _log.exception("a removal listener failed (%s)", cause.name.lower())

@@ -109,7 +109,7 @@ class CacheCoreCache(BaseCache):
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         total = self._values.add_to(self._key(key, version), delta)
         if total is MISSING:
-            raise ValueError(f"Key {key!r} not found")
+            raise ValueError("incr: the key is not there")
         return total
 
     def has_key(self, key: Any, version: int | None = None) -> bool:

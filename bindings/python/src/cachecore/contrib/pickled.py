@@ -91,7 +91,7 @@ class PickledCache:
         engine = self.engine
         while True:
             info = engine.inspect(key)
-            content = None if info is None else engine.get(key)
+            content = None if info is None else engine.peek(key)
             if info is None or content is None:
                 return MISSING
             total = pickle.loads(content) + delta
@@ -106,4 +106,4 @@ def _pickled(value: Any) -> bytes:
 
 
 def _too_large(keys: list[str]) -> None:
-    log.warning("value_too_large", extra={"keys": keys})
+    log.warning("value_too_large", extra={"values": len(keys)})

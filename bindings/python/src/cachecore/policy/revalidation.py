@@ -45,7 +45,7 @@ class Revalidation:
         if self.callback is None or key in self._running:
             return
         answer = self._renew(self.callback, key, question, found, ttl)
-        task = asyncio.get_running_loop().create_task(answer, name=f"revalidate {key}")
+        task = asyncio.get_running_loop().create_task(answer, name="revalidate")
         self._running[key] = task
         task.add_done_callback(lambda _: self._running.pop(key, None))
 
@@ -60,7 +60,7 @@ class Revalidation:
                 self._metrics.revalidated()
         except Exception as error:
             self._metrics.error("revalidate")
-            fields = {"error": str(error), "action": question.action}
+            fields = {"error": str(error), "error_type": type(error).__name__}
             log.warning("policy_cache_revalidation_error", extra=fields)
 
     async def close(self) -> None:
