@@ -9,8 +9,13 @@ import PackageDescription
 
 let isEmbedded = Context.environment["CACHECORE_EMBEDDED"] == "1"
 
-/// `tools/sanitize.sh` says so: copies that race by design are hidden from it.
-let isThreadSanitized = Context.environment["SANITIZE"] == "thread"
+/// `tools/sanitize.sh` says so: copies that race by design are hidden from it,
+/// and it must see threads come and go.
+let sanitizer = Context.environment["SANITIZE"] ?? ""
+
+let platformFlags =
+  (sanitizer == "thread" ? ["-Xcc", "-DPLATFORM_THREAD_SANITIZER"] : [])
+  + (isEmbedded && sanitizer.isEmpty ? ["-Xcc", "-DPLATFORM_EVERY_GLIBC"] : [])
 
 /// `make schedules` says so: a build whose threads a test plays by itself. What
 /// ships and what other tests use has nothing of it (Sources/CPlatform, Scheduler.h).
@@ -36,8 +41,7 @@ let scheduledTargets: [Target] =
 
 let engineSettings: [SwiftSetting] =
   scheduledSettings
-  +
-  (isThreadSanitized ? [.unsafeFlags(["-Xcc", "-DPLATFORM_THREAD_SANITIZER"])] : [])
+  + (platformFlags.isEmpty ? [] : [.unsafeFlags(platformFlags)])
   + (isEmbedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
 
 let librarySettings: [LinkerSetting] =
@@ -46,6 +50,8 @@ let librarySettings: [LinkerSetting] =
       "-Xlinker", "--version-script=\(Context.packageDirectory)/cachecore.map",
       "-Xlinker", "-soname=libcachecore.so.1",
       "-Xlinker", "-z", "-Xlinker", "nodelete",
+      // Where glibc before 2.34 has its threads; later ones have it, empty.
+      "-Xlinker", "--no-as-needed", "-Xlinker", "-l:libpthread.so.0",
     ])
   ] + (isEmbedded ? [.unsafeFlags(["-enable-experimental-feature", "Embedded"])] : [])
 

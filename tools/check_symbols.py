@@ -4,8 +4,8 @@
     tools/check_symbols.py build/lib/libcachecore.so
 
 The exported functions are exactly the prototypes of cachecore.h, each of them
-is called by the libffi test, and the library needs libc alone, names itself
-libcachecore.so.1 and stays small.
+is called by the libffi test, and the library needs glibc alone, one of 2012 or
+later, names itself libcachecore.so.1 and stays small.
 """
 
 import re
@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SONAME = "libcachecore.so.1"
-NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+NEEDED = {"libc.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+GLIBC = (2, 17)  # no symbol of a later one is asked for: what manylinux2014 has
 STRIPPED_BYTES_MAX = 512 * 1024
 
 
@@ -45,6 +46,12 @@ def unresolved(library: str) -> set[str]:
     return set(re.findall(r"undefined symbol: (\w+)", result.stdout + result.stderr))
 
 
+def newer_than_glibc(library: str) -> set[str]:
+    """The symbols of later versions that it asks for."""
+    symbols = re.findall(r"\(GLIBC_([\d.]+)\)\s+(\w+)", output("objdump", "-T", library))
+    return {f"{name} of glibc {version}" for version, name in symbols if tuple(map(int, version.split("."))) > GLIBC}
+
+
 def stripped_size(library: str) -> int:
     with tempfile.NamedTemporaryFile() as copy:
         subprocess.run(["strip", "-o", copy.name, library], check=True)
@@ -61,6 +68,7 @@ def problems(library: str) -> list[str]:
     found += [f"{name}: exported, not in the header" for name in sorted(symbols - declared)]
     found += [f"{name}: not called by ffi_test.c" for name in sorted(declared) if f'"{name}"' not in ffi_test]
     found += [f"{name}: used, and nowhere to be had" for name in sorted(unresolved(library))]
+    found += [f"{name}: newer than {GLIBC}" for name in sorted(newer_than_glibc(library))]
     if not needed <= NEEDED:
         found.append(f"it needs {', '.join(sorted(needed - NEEDED))}")
     if soname != {SONAME}:

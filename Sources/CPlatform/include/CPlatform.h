@@ -224,7 +224,23 @@ PLATFORM_INLINE void platform_futex_wake(const void *word, int count) {
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
-/* Starts a joinable thread with all signals blocked.  0, or an error code. */
+/* The version of these two that glibc 2.34 brought is the one a library built
+ * there would ask for; the first one is in every glibc, and does the same. */
+#if defined(PLATFORM_EVERY_GLIBC) && defined(__x86_64__)
+#define PLATFORM_FIRST(name) __asm__(#name "@GLIBC_2.2.5")
+#elif defined(PLATFORM_EVERY_GLIBC) && defined(__aarch64__)
+#define PLATFORM_FIRST(name) __asm__(#name "@GLIBC_2.17")
+#else
+#define PLATFORM_FIRST(name) __asm__(#name)
+#endif
+int platform_pthread_create(pthread_t *thread_out, const pthread_attr_t *how,
+                            void *(*main)(void *), void *context)
+    PLATFORM_FIRST(pthread_create);
+int platform_pthread_join(pthread_t thread, void **result_out)
+    PLATFORM_FIRST(pthread_join);
+
+/* Starts a joinable thread with all signals blocked.  0, or an error code.
+ * On Linux sigprocmask is about the calling thread. */
 PLATFORM_INLINE int platform_thread_start(uint64_t *thread_out,
                                           void *(*main)(void *),
                                           void *context) {
@@ -234,16 +250,16 @@ PLATFORM_INLINE int platform_thread_start(uint64_t *thread_out,
   PLATFORM_IF_SCHEDULED(
       return platform_scheduler->thread_start(thread_out, main, context))
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  error = pthread_create(&thread, NULL, main, context);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  error = platform_pthread_create(&thread, NULL, main, context);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   if (error == 0) *thread_out = (uint64_t)thread;
   return error;
 }
 
 PLATFORM_INLINE void platform_thread_join(uint64_t thread) {
   PLATFORM_IF_SCHEDULED(platform_scheduler->thread_join(thread); return)
-  pthread_join((pthread_t)thread, NULL);
+  platform_pthread_join((pthread_t)thread, NULL);
 }
 
 PLATFORM_INLINE int platform_at_fork(void (*prepare)(void),
@@ -258,7 +274,9 @@ PLATFORM_INLINE int platform_at_fork(void (*prepare)(void),
  * better ones to give. */
 PLATFORM_INLINE uint64_t platform_entropy(void) {
   uint64_t word = 0;
-  if (getrandom(&word, sizeof word, GRND_NONBLOCK) != (ssize_t)sizeof word)
+  /* The function is in glibc since 2.25 only. */
+  if (syscall(SYS_getrandom, &word, sizeof word, GRND_NONBLOCK) !=
+      (long)sizeof word)
     word = platform_now_ns() * 0x9E3779B97F4A7C15u ^ (uint64_t)(uintptr_t)&word;
   return word;
 }
