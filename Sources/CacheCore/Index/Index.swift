@@ -410,7 +410,7 @@ package struct Index {
   /// Makes an index that holds nothing as small as it was at the start. Its
   /// memory is returned by `trim`.
   package func reset() {
-    if bucketCount == baseBuckets { return }
+    if bucketCount == baseBuckets, state.pointee.overflowTop == 0 { return }
     publish(count: baseBuckets, mask: 0)
     // A reader in the middle of a chain ends in a bucket of zeros and finds the
     // size of the table changed.
