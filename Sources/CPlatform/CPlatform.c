@@ -8,11 +8,17 @@ void platform_schedule(const platform_scheduler_t *scheduler) {
 }
 #endif
 
+#define HIDDEN __attribute__((visibility("hidden")))
+
+HIDDEN void *platform_process_memory(void) {
+  static uint64_t memory[8] __attribute__((aligned(64)));
+  return memory;
+}
+
 /* Embedded Swift's standard library seeds its hashing, which the engine does
  * not use, with a function that glibc has only since 2.36.  Ours, seen by
  * nobody else, keeps the library loadable on older systems. */
-__attribute__((visibility("hidden"))) void arc4random_buf(void *buffer,
-                                                          size_t size);
+HIDDEN void arc4random_buf(void *buffer, size_t size);
 
 void arc4random_buf(void *buffer, size_t size) {
   unsigned char *at = buffer;

@@ -262,6 +262,9 @@ PLATFORM_INLINE void platform_thread_join(uint64_t thread) {
   platform_pthread_join((pthread_t)thread, NULL);
 }
 
+/* 64 bytes, zeros at first, for what the process as a whole has to remember. */
+void *platform_process_memory(void);
+
 PLATFORM_INLINE int platform_at_fork(void (*prepare)(void),
                                      void (*parent)(void),
                                      void (*child)(void)) {

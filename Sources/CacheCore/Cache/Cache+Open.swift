@@ -24,14 +24,20 @@ extension Cache {
       platform_unreserve(region.base, Int(geometry.regionSize))
       return nil
     }
-    return Cache.adopt(region, handle, size: geometry.regionSize)
+    if let cache = Cache.adopt(region, handle, size: geometry.regionSize) { return cache }
+    platform_unreserve(region.base, Int(geometry.regionSize))
+    return nil
   }
 
-  static func adopt(_ region: Region, _ handle: CacheHandle, size: UInt64) -> Cache {
+  /// nil if the process cannot be made ready for it; the region is the caller's
+  /// still.
+  static func adopt(_ region: Region, _ handle: CacheHandle, size: UInt64) -> Cache? {
     handle.fill(region: region, size: size)
     handle.state.pointee.store(CacheHandle.State.open, ordering: .releasing)
-    OpenCaches.add(handle)
-    return Cache(handle)
+    if OpenCaches.add(handle) { return Cache(handle) }
+    handle.state.pointee.store(CacheHandle.State.free, ordering: .releasing)
+    OpenCaches.recycle(handle)
+    return nil
   }
 
   /// Pages a shard takes before its first entry, and one for that.

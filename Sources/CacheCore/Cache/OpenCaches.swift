@@ -13,7 +13,7 @@ import Synchronization
 package enum OpenCaches {
   /// 0: lock; 8: first open; 16: first free; 24: last free; 32: are the fork
   /// handlers installed.
-  private nonisolated(unsafe) static let shared: UnsafeMutableRawPointer = calloc(1, 64)!
+  private static var shared: UnsafeMutableRawPointer { platform_process_memory() }
 
   private static var lock: Lock { Lock(shared.atomic32(0)) }
 
@@ -21,18 +21,21 @@ package enum OpenCaches {
     (shared + offset).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
   }
 
-  /// Opened before it is listed, closed after it is not.
-  package static func add(_ handle: CacheHandle) {
-    lock.acquire()
-    let isInstalled = shared.atomic32(32)
-    if isInstalled.relaxed == 0 {
-      isInstalled.relaxed = 1
-      _ = platform_at_fork(
-        { OpenCaches.prepare() }, { OpenCaches.parent() }, { OpenCaches.child() })
+  /// Opened before it is listed, closed after it is not. False if the system has
+  /// no room for the fork handlers: without them a cache must not be used.
+  package static func add(_ handle: CacheHandle) -> Bool {
+    lock.withLock {
+      let isInstalled = shared.atomic32(32)
+      if isInstalled.relaxed == 0 {
+        let error = platform_at_fork(
+          { OpenCaches.prepare() }, { OpenCaches.parent() }, { OpenCaches.child() })
+        guard error == 0 else { return false }
+        isInstalled.relaxed = 1
+      }
+      handle.next = pointer(8).pointee
+      pointer(8).pointee = handle.base
+      return true
     }
-    handle.next = pointer(8).pointee
-    pointer(8).pointee = handle.base
-    lock.release()
   }
 
   package static func remove(_ handle: CacheHandle) {
