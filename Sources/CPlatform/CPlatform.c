@@ -15,6 +15,14 @@ HIDDEN void *platform_process_memory(void) {
   return memory;
 }
 
+HIDDEN uint64_t platform_clock_ns_otherwise(void) {
+  struct timespec t;
+  if (clock_gettime(CLOCK_MONOTONIC, &t) != 0 &&
+      syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t) != 0)
+    return 0;
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* Embedded Swift's standard library seeds its hashing, which the engine does
  * not use, with a function that glibc has only since 2.36.  Ours, seen by
  * nobody else, keeps the library loadable on older systems. */
