@@ -272,7 +272,8 @@ cachecore_inspect(cachecore_t *cache, const void *key, size_t key_size,
  *                          freed while values are lent: not stored, and the
  *                          older value is dropped, so that nobody is given a
  *                          value that was meant to be replaced
- *   CACHECORE_E_NO_MEMORY  as REFUSED: not stored, the older value dropped
+ *   CACHECORE_E_NO_MEMORY  as REFUSED: not stored, the older value dropped;
+ *                          (CACHECORE_NO_EVICT) nothing has changed
  *   CACHECORE_E_FULL       (CACHECORE_NO_EVICT) no room; nothing has changed
  *
  * ttl_ms is the lifetime from now: 0 for the cache's default,

@@ -159,7 +159,7 @@ final class Actor {
 
   private func callAround() {
     switch random.below(24) {
-    case 0..<9: play.setFiller(&random)
+    case 0..<9: for _ in 0..<1 + random.below(scenario.burst) { play.setFiller(&random) }
     case 9..<12:
       _ = Play.filler(random.below(scenario.fillerCount)).withUnsafeBytes { cache.delete($0) }
     case 12, 13: _ = cache.clock.advance(by: UInt64(random.below(12)))

@@ -15,6 +15,8 @@ struct Scenario {
   var sizes: ClosedRange<Int> = 8...60
   /// Other keys, which come and go.
   var fillerCount = 8
+  /// Of them set, one after another, when one is to be.
+  var burst = 1
   var fillsUp = false
   var hasLifetimes = false
 
@@ -64,6 +66,7 @@ struct Scenario {
       scenario = Scenario("growth", policy, entries: 2)
       scenario.resizedTo = (1000, 0)
       scenario.fillerCount = 60
+      scenario.burst = 12
     case 7:
       scenario = Scenario("shards", policy, shards: 2, entries: 40, size: 256 << 10)
       scenario.sizes = 100...30_000
@@ -90,7 +93,11 @@ enum Value {
     guard value & notANumber != 0 else { return Array(String(value).utf8) }
     var random = Random(seed: value)
     let size = sizes.lowerBound + random.below(sizes.count)
-    return (0..<max(size, 8)).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - $0 % 8 * 8)) }
+    // Every other word is zero: what somebody takes for the header of an entry
+    // that is no longer there, and marks as used, is one that is small.
+    return (0..<max(size, 8)).map {
+      $0 % 16 < 8 ? UInt8(truncatingIfNeeded: value >> UInt64(56 - $0 % 8 * 8)) : 0
+    }
   }
 
   /// nil if it is none, or not whole.
