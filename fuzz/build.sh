@@ -41,6 +41,7 @@ library=("$out/CacheCore.o" "$out/CacheCoreABI.o" "$out/CPlatform.o")
 
 compile Audit fuzz/Audit.swift
 "${cc[@]}" fuzz/calls.c "$out/Audit.o" "${library[@]}" -fuse-ld=lld -o "$out/calls"
+"${cc[@]}" fuzz/structs.c "${library[@]}" -fuse-ld=lld -o "$out/structs"
 
 # Its entry point is Swift: libFuzzer is linked as for C.
 compile RegionTarget fuzz/Region.swift
