@@ -9,6 +9,9 @@ import Synchronization
 /// (23 ns) is what deadlines are computed from, rounded up: since `coarse` is
 /// never ahead of it, no entry expires early.
 ///
+/// Should the system's clock ever be before that, as when a machine is moved to
+/// another, it is as if no time had passed.
+///
 /// With the manual clock both are a word that only `advance` moves.
 package struct Clock {
   /// A deadline that never comes; also the largest that 40 bits hold.
@@ -32,13 +35,19 @@ package struct Clock {
   @inline(__always)
   package var coarse: UInt64 {
     if isManual { return manualMs.relaxed }
-    return (platform_coarse_now_ns() &- baseNs) / 1_000_000 &+ 1
+    return sinceBase(platform_coarse_now_ns()) / 1_000_000 &+ 1
   }
 
   @inline(__always)
   package var exact: UInt64 {
     if isManual { return manualMs.relaxed }
-    return (platform_now_ns() &- baseNs &+ 999_999) / 1_000_000 &+ 1
+    return (sinceBase(platform_now_ns()) &+ 999_999) / 1_000_000 &+ 1
+  }
+
+  /// Less than 2^63, so that nothing here overflows.
+  @inline(__always)
+  private func sinceBase(_ ns: UInt64) -> UInt64 {
+    UInt64(truncatingIfNeeded: max(0, Int64(truncatingIfNeeded: ns &- baseNs)))
   }
 
   /// The deadline of something that may live for `ttlMs` from now.
