@@ -1,0 +1,37 @@
+"""``python -m cachecore.services.blacklist``: one cleanup, and the end.
+
+For cron, a systemd timer, Windows' Task Scheduler or a Kubernetes CronJob, where the application
+is not to do it itself.  Exits with 1 if it failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+
+from ...maintenance import Runner
+from .blacklist import TokenBlacklist
+from .cleanup import CLEANUP, cleanup_job
+from .settings import BlacklistSettings
+from .table import TokenTable
+
+
+async def main(dry_run: bool) -> int:
+    settings = BlacklistSettings(jwt_secret="not needed here")
+    blacklist = TokenBlacklist(TokenTable(settings.database_url), max_tokens=settings.max_tokens)
+    runner = Runner([cleanup_job(blacklist)], workplace=settings.open_workplace())
+    try:
+        outcome = await runner.run(CLEANUP, dry_run=dry_run)
+    finally:
+        blacklist.close()
+    print(outcome.error if outcome.error else dict(outcome.report))
+    return 0 if outcome.succeeded else 1
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s - %(message)s")
+    parser = argparse.ArgumentParser(description="Removes expired tokens from the blacklist.")
+    parser.add_argument("--dry-run", action="store_true", help="count them and remove nothing")
+    sys.exit(asyncio.run(main(parser.parse_args().dry_run)))

@@ -1,0 +1,50 @@
+"""What the tests of the services share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from policy.running import pytest_pyfunc_call
+
+for module in ("croniter", "tenacity", "fastapi", "sqlalchemy", "pydantic_settings", "jwt"):
+    pytest.importorskip(module)
+
+__all__ = ["pytest_pyfunc_call"]
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Waits for something that a thread does; the bound is only there to end the test."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def cancelled_at_the_end(work: Any) -> AsyncIterator[asyncio.Task[Any]]:
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in os.environ:
+        if name.startswith(("TOKEN_", "JWT_", "NARRATION_", "PERMISSION_", "AGGRESSIVE_")):
+            monkeypatch.delenv(name)
+
+
+def seconds_since_1970() -> float:
+    return time.time()
