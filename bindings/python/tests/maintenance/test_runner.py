@@ -211,6 +211,12 @@ async def test_a_manual_run_with_options_and_without_effect() -> None:
             await at.runner.run("unheard-of")
 
 
+async def test_a_manual_run_is_tried_once_for_somebody_waits() -> None:
+    job, action = scripted("sweep", OSError("no"), attempts=5)
+    async with bench(job) as at:
+        assert (await at.runner.run("sweep")).status is Status.FAILED and len(action.runs) == 1
+
+
 async def test_functions_run_on_threads_and_leave_the_loop_free() -> None:
     """What blocks, a database say, does not block the application."""
     reached, release = threading.Event(), threading.Event()
@@ -234,10 +240,10 @@ async def test_a_callable_object_that_is_asynchronous() -> None:
 
 
 async def test_stopping_is_prompt_between_runs_and_between_attempts() -> None:
-    job, _ = scripted("often", OSError("no"), attempts=5, backoff=1000)
+    job, _ = scripted("often", OSError("no"), backoff=1000)
     idle, _ = scripted("idle", schedule=Every(1e6))
     async with bench(job, idle, grace=1e6) as at:
-        running = asyncio.create_task(at.runner.run("often"))
+        running = asyncio.create_task(at.runner.run("often", attempts=5))
         await at.clock.settle()
         async with asyncio.timeout(20):
             await at.runner.stop()

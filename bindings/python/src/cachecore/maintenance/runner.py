@@ -15,6 +15,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Self
 
 from .alarm import Alarm
@@ -243,14 +244,17 @@ class Runner:
 
     # -- Runs ------------------------------------------------------------------------------------
 
-    async def run(self, name: str, *, dry_run: bool = False, **options: Any) -> Outcome:
+    async def run(
+        self, name: str, *, dry_run: bool = False, attempts: int = 1, **options: Any
+    ) -> Outcome:
         """Runs a job now, beside its schedule, and waits for what becomes of it.
 
-        On this worker, whoever leads.  JobRunning if it is going on; KeyError if there is no
-        such job.  ``options`` reach the action.
+        On this worker, whoever leads.  JobRunning if it is going on; KeyError if there is no such
+        job.  It is tried once, for somebody is waiting, or so many ``attempts``.  ``options``
+        reach the action.
         """
-        run = Run(name, "manual", dry_run, options=options)
-        return await self._run(self.jobs[name], run)
+        job = replace(self.jobs[name], attempts=attempts)
+        return await self._run(job, Run(name, "manual", dry_run, options=options))
 
     def active(self, name: str) -> bool:
         """Whether this runner is running the job."""

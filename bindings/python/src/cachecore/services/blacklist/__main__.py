@@ -23,7 +23,7 @@ async def main(dry_run: bool) -> int:
     blacklist = TokenBlacklist(TokenTable(settings.database_url), max_tokens=settings.max_tokens)
     runner = Runner([cleanup_job(blacklist)], workplace=settings.open_workplace())
     try:
-        outcome = await runner.run(CLEANUP, dry_run=dry_run)
+        outcome = await runner.run(CLEANUP, dry_run=dry_run, attempts=3)
     finally:
         blacklist.close()
     print(outcome.error if outcome.error else dict(outcome.report))

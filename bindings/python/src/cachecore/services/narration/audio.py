@@ -1,0 +1,259 @@
+"""Generated audio in files, within a budget of bytes and a lifetime.
+
+The files are the truth.  A file is written beside its place, flushed, and renamed into it, so that
+there is a whole one or none; when it was made is its modification time, when it was last used its
+access time.  The index is a cache of what lies in the directory, made anew at the start by
+reading it: whatever a crash left behind is either a whole file, which is kept, or is removed.
+No file is ever written to say what is in the others, which a crash could leave wrong.
+
+Which files stay is the engine's decision: the index weighs each with its size, evicts those
+used longest ago when the budget is reached, and every entry that leaves takes its file along.
+The file that is being written is beyond the budget until it has taken its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from ...maintenance.clock import Clock, SystemClock
+from ...object_cache import ObjectCache
+from ...removals import Cause
+
+log = logging.getLogger("cachecore.narration")
+
+MB: Final = 1024 * 1024
+DAY: Final = 86_400.0
+_SUFFIX: Final = ".audio"
+_REMEMBER_USE: Final = 60.0  # seconds; a use is written to the disk at most that often
+
+
+class AudioTooLarge(ValueError):
+    """One piece of audio is larger than the whole budget; what was there before stays."""
+
+
+class DirectoryInUse(RuntimeError):
+    """Another process, or another cache of this one, has the directory."""
+
+
+@dataclass(slots=True)
+class AudioFile:
+    path: Path
+    size: int
+    created: float  #: wall clock
+    used: float  #: wall clock; as last written to the disk
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What a cleanup removed, or would."""
+
+    entries: int
+    bytes: int
+    leftovers: int  #: files that belonged to nothing
+
+
+class AudioCache:
+    """Any method may be called from any thread; all touch the disk."""
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        max_size_mb: float = 500,
+        ttl_days: float = 7,
+        *,
+        clock: Clock | None = None,
+        manual_clock: bool = False,
+    ) -> None:
+        """Takes over what is there.  clock, manual_clock: of the files and the index, for tests."""
+        if not max_size_mb > 0 or not ttl_days > 0:
+            raise ValueError("max_size_mb and ttl_days must be greater than 0")
+        self.max_size_mb, self.ttl_days = max_size_mb, ttl_days
+        self._budget = int(max_size_mb * MB)
+        self._ttl = ttl_days * DAY
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._directory = Path(directory)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._lock_file = self._take_directory()
+        self._lock = threading.RLock()
+        self._writing: set[str] = set()
+        self._gone = {cause: [0, 0] for cause in Cause}  # entries and bytes
+        self.index: ObjectCache[str, AudioFile] = ObjectCache(
+            max_weight=self._budget,
+            weigher=lambda key, file: file.size,
+            on_removal=self._left,
+            manual_clock=manual_clock,
+        )
+        self._load()
+
+    def _take_directory(self) -> int:
+        file = os.open(self._directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            raise DirectoryInUse(f"{self._directory} is used by another cache") from None
+        return file
+
+    def close(self) -> None:
+        """Leaves the directory, and all that is in it, to the next one."""
+        self.index.close()
+        if self._lock_file >= 0:
+            os.close(self._lock_file)
+            self._lock_file = -1
+
+    # -- Reading ---------------------------------------------------------------------------------
+
+    def open(self, content: str, voice: str) -> BinaryIO | None:
+        """The audio of a text in a voice, or None.
+
+        The file stays readable while it is open, whatever becomes of the entry.
+        """
+        key = _key(content, voice)
+        file = self.index.get(key)
+        if file is None:
+            return None
+        try:
+            opened = file.path.open("rb")
+        except FileNotFoundError:
+            log.warning("%s is gone, and was not removed by this cache", file.path)
+            self.index.delete(key)
+            return None
+        now = self._clock.now().wall
+        if now - file.used >= _REMEMBER_USE:
+            file.used = now
+            os.utime(opened.fileno(), (now, file.created))
+        return opened
+
+    def get(self, content: str, voice: str) -> bytes | None:
+        opened = self.open(content, voice)
+        if opened is None:
+            return None
+        with opened:
+            return opened.read()
+
+    # -- Writing ---------------------------------------------------------------------------------
+
+    def put(self, content: str, voice: str, audio: bytes) -> None:
+        """Keeps the audio, on disk when this returns; evicts others if it must."""
+        if len(audio) > self._budget:
+            raise AudioTooLarge(f"{len(audio)} bytes are more than {self.max_size_mb:g} MB")
+        key, now = _key(content, voice), self._clock.now().wall
+        path = self._directory / f"{key}.{secrets.token_hex(8)}{_SUFFIX}"
+        new = path.with_suffix(".new")
+        with self._lock:
+            self._writing.add(new.name)
+        try:
+            with new.open("xb") as writing:
+                writing.write(audio)
+                writing.flush()
+                os.fsync(writing.fileno())
+            os.utime(new, (now, now))
+            with self._lock:
+                new.rename(path)
+                self.index.set(key, AudioFile(path, len(audio), now, now), self._ttl)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            with self._lock:
+                self._writing.discard(new.name)
+
+    def invalidate(self, content: str) -> int:
+        """Removes a text's audio in every voice, because the text has changed; how many files."""
+        prefix = _digest(content) + "."
+        return self.index.delete_many([key for key in self.index if key.startswith(prefix)])
+
+    def _left(self, key: str, file: AudioFile, cause: Cause) -> None:
+        """An entry has left the index, for whatever reason: so does its file."""
+        with self._lock:
+            self._gone[cause][0] += 1
+            self._gone[cause][1] += file.size
+        try:
+            file.path.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("%s could not be removed, and will be tried again: %s", file.path, error)
+
+    # -- Keeping ---------------------------------------------------------------------------------
+
+    def cleanup(self, dry_run: bool = False) -> Cleaned:
+        """Removes what has expired, and files that belong to nothing."""
+        if dry_run:
+            now = self._clock.now().wall
+            due = {
+                file.path: file.size for file in self._files() if file.created + self._ttl <= now
+            }
+            leftovers = [path for path in self._leftovers() if path not in due]
+            return Cleaned(len(due), sum(due.values()), len(leftovers))
+        with self._lock:
+            before = list(self._gone[Cause.EXPIRED])
+            self.index.expire()
+            entries, size = (now - then for now, then in zip(self._gone[Cause.EXPIRED], before))
+            leftovers = self._leftovers()
+            for path in leftovers:
+                path.unlink(missing_ok=True)
+        return Cleaned(entries, size, len(leftovers))
+
+    def stats(self) -> dict[str, Any]:
+        return {
+            "entry_count": len(self.index),
+            "total_size_mb": round(self.index.weight / MB, 2),
+            "max_size_mb": whole(self.max_size_mb),
+            "ttl_days": whole(self.ttl_days),
+        }
+
+    def _files(self) -> Iterator[AudioFile]:
+        """What the disk says; a file that is removed meanwhile is left out."""
+        for entry in os.scandir(self._directory):
+            if entry.name.endswith(_SUFFIX):
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat()
+                    yield AudioFile(
+                        Path(entry.path), status.st_size, status.st_mtime, status.st_atime
+                    )
+
+    def _leftovers(self) -> list[Path]:
+        """Files of ours that nothing leads to: of a crash, or that could not be removed."""
+        with self._lock:
+            known = {file.path.name for file in self.index.values()} | self._writing
+            names = [path for path in self._directory.iterdir() if path.suffix in (_SUFFIX, ".new")]
+            return [path for path in names if path.name not in known]
+
+    def _load(self) -> None:
+        """Reads the directory, in the order in which the files were used."""
+        now = self._clock.now().wall
+        for file in sorted(self._files(), key=lambda file: (file.used, file.created)):
+            left = min(self._ttl, file.created + self._ttl - now)
+            if left > 0 and file.size <= self._budget:
+                key = file.path.name.removesuffix(_SUFFIX).rpartition(".")[0]
+                there = self.index.get(key)
+                if there is None or there.created <= file.created:
+                    self.index.set(key, file, left)
+        for path in self._leftovers():
+            path.unlink(missing_ok=True)
+        # What was read or replaced while loading says nothing of how the cache does.
+        self.index.reset_stats()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _key(content: str, voice: str) -> str:
+    """Names a file: no two questions share one, and none says what was asked."""
+    return f"{_digest(content)}.{_digest(voice)[:16]}"
+
+
+def whole(number: float) -> float:
+    """6.0 as JSON should say it: 6."""
+    return int(number) if number == int(number) else number
