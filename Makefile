@@ -81,6 +81,16 @@ sanitize: setup ## races and memory errors: TSan and ASan, MS=5000 each stress
 	tools/sanitize.sh thread $(MS)
 	tools/sanitize.sh address $(MS)
 
+.PHONY: service
+service: lib ## start an example: NAME=blacklist, narration, permissions, decisions
+	$(PYTHON) examples/services/$(or $(NAME),blacklist).py $(ARGS)
+
+.PHONY: test-browser
+test-browser: lib ## the dashboard in a real browser; installs chromium by apt
+	tools/setup-browser.sh
+	CACHECORE_BROWSER=1 $(PYTHON) -X dev -W error -m pytest -q \
+	  bindings/python/tests/services/test_browser.py
+
 .PHONY: wheel test-wheel test-compat
 wheel: lib ## Python wheels and sdist: dist/
 	PYTHON=$(CURDIR)/$(PYTHON) bindings/python/tools/build-wheels.sh dist

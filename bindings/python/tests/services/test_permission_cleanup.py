@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -26,6 +22,7 @@ from cachecore.services.permissions.findings import Figures, issues, recommendat
 from cachecore.services.permissions.settings import PermissionSettings  # noqa: E402
 
 from .conftest import DAY, HOUR, eventually  # noqa: E402
+from .serving import serving  # noqa: E402
 from .test_permissions import Timed  # noqa: E402
 
 
@@ -350,21 +347,6 @@ def test_the_environment_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_sigterm_ends_the_service_in_good_order() -> None:
     pytest.importorskip("uvicorn")
-    command = [sys.executable, "-m", "uvicorn", "--factory", "--port", "0", "--no-access-log"]
-    server = subprocess.Popen(
-        [*command, "cachecore.services.permissions.app:create_app"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ,
-    )
-    assert server.stdout is not None
-    for line in server.stdout:
-        if "running on" in line:
-            break
-    address = line.split("running on ")[1].split()[0]
-    with urllib.request.urlopen(f"{address}/api/permissions/ann", timeout=20) as answer:
-        assert answer.status == 200
-    server.send_signal(signal.SIGTERM)
-    output = server.communicate(timeout=60)[0]
-    assert "Application shutdown complete" in output and "Traceback" not in output
+    with serving("permissions") as address:
+        with urllib.request.urlopen(f"{address}/api/permissions/ann", timeout=20) as answer:
+            assert answer.status == 200

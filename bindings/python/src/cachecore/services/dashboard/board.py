@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from ...cache import Cache
-from ...cleanup import CacheCleanupTask
+from ...contrib.service import CacheService
 from ...maintenance import Outcome, Runner
 from ...object_cache import ObjectCache
 from .latencies import Latencies
@@ -38,19 +38,13 @@ class Board:
         self.runner = runner
         self.latencies = Latencies() if latencies is None else latencies
         self._advised = set(self.caches if advised is None else advised)
-        self.sweeps = {
-            name: CacheCleanupTask(cache, sweep_interval)
-            for name, cache in self.caches.items()
-            if isinstance(cache, Cache)
-        }
+        engines = {name: cache for name, cache in caches.items() if isinstance(cache, Cache)}
+        self._service = CacheService(engines, sweep_interval=sweep_interval)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Sweeps the caches meanwhile."""
-        async with AsyncExitStack() as stack:
-            for task in self.sweeps.values():
-                await task.start()
-                stack.push_async_callback(task.stop)
+        async with self._service.lifespan():
             yield
 
     async def run(self, job: str, dry_run: bool = False) -> Outcome:
@@ -59,7 +53,11 @@ class Board:
 
     async def sweep(self, cache: str) -> int:
         """Removes what has expired now; how many.  KeyError if there is no such cache."""
-        return await self.sweeps[cache].trigger_cleanup()
+        return await self._service.tasks[cache].trigger_cleanup()
+
+    async def health(self) -> dict[str, Any]:
+        """Whether the sweepers are there and well; see CacheService."""
+        return await self._service.health()
 
     def data(self) -> dict[str, Any]:
         return {

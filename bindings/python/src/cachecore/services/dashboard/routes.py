@@ -34,7 +34,7 @@ def _same_origin(request: Request) -> None:
 
 
 def board_router() -> APIRouter:
-    """``/dashboard``, ``/dashboard/data``, its buttons, and ``/metrics``."""
+    """``/dashboard``, its data and buttons, ``/health/cache-cleanup`` and ``/metrics``."""
     made = APIRouter(tags=["cachecore"])
     page = (resources.files(__package__) / "page.html").read_text()
 
@@ -64,6 +64,12 @@ def board_router() -> APIRouter:
             return {"removed": await board.sweep(name)}
         except KeyError:
             raise HTTPException(404, f"there is no cache {name!r} to sweep") from None
+
+    @made.get("/health/cache-cleanup")
+    async def health(response: Response, board: Annotated[Board, Depends(_board)]) -> Any:
+        report = await board.health()
+        response.status_code = 503 if report["status"] == "unhealthy" else 200
+        return report
 
     @made.get("/metrics")
     async def metrics(board: Annotated[Board, Depends(_board)]) -> Response:

@@ -1,0 +1,1 @@
+"""Policy decisions as a service: asked, remembered by sensitivity, invalidated, swept."""
