@@ -50,8 +50,6 @@ let librarySettings: [LinkerSetting] =
       "-Xlinker", "--version-script=\(Context.packageDirectory)/cachecore.map",
       "-Xlinker", "-soname=libcachecore.so.1",
       "-Xlinker", "-z", "-Xlinker", "nodelete",
-      // Where glibc before 2.34 has its threads; later ones have it, empty.
-      "-Xlinker", "--no-as-needed", "-Xlinker", "-l:libpthread.so.0",
     ])
   ] + (isEmbedded ? [.unsafeFlags(["-enable-experimental-feature", "Embedded"])] : [])
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SONAME = "libcachecore.so.1"
-NEEDED = {"libc.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 GLIBC = (2, 17)  # no symbol of a later one is asked for: what manylinux2014 has
 STRIPPED_BYTES_MAX = 512 * 1024
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -164,12 +163,6 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void),
   return real(prepare, parent, child, object);
 }
 
-ssize_t getrandom(void *buffer, size_t size, unsigned flags) {
-  REAL(getrandom)
-  FAIL(CALL_GETRANDOM, EAGAIN, -1)
-  return real(buffer, size, flags);
-}
-
 long sysconf(int name) {
   REAL(sysconf)
   FAIL(CALL_SYSCONF, EINVAL, -1)
@@ -198,7 +191,8 @@ int sched_yield(void) {
   return real();
 }
 
-/* Futexes: a wait may end early, by a signal or because the word has changed. */
+/* Futexes: a wait may end early, by a signal or because the word has changed.
+ * And getrandom, which not every libc has a function for. */
 long syscall(long number, ...) {
   long a[6];
   va_list arguments;
@@ -211,6 +205,8 @@ long syscall(long number, ...) {
     FAIL(CALL_FUTEX_WAIT, counts[CALL_FUTEX_WAIT] % 2 ? EINTR : EAGAIN, -1)
   } else if (IS_OURS && number == SYS_futex) {
     must_fail(CALL_FUTEX_WAKE);
+  } else if (number == SYS_getrandom) {
+    FAIL(CALL_GETRANDOM, EAGAIN, -1)
   }
   return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
@@ -223,7 +219,7 @@ int is_known_symbol(const char *name) {
   static const char *const others[] = {
       "syscall",    "memcpy",       "memmove",         "memset",
       "memcmp",     "bcmp",         "free",            "__stack_chk_fail",
-      "sigfillset", "pthread_join", "pthread_sigmask"};
+      "sigfillset", "pthread_join", "sigprocmask"};
   size_t i;
   for (i = 0; i < FAULT_CALLS; i++)
     if (strcmp(name, call_names[i]) == 0) return 1;

@@ -232,7 +232,9 @@ PLATFORM_INLINE void platform_futex_wake(const void *word, int count) {
 }
 
 /* The version of these two that glibc 2.34 brought is the one a library built
- * there would ask for; the first one is in every glibc, and does the same. */
+ * there would ask for; the first one is in every glibc, and does the same.
+ * Before 2.34 they are in libpthread: weak, so that a program without it can
+ * still load the library, and has all but a sweeper. */
 #if defined(PLATFORM_EVERY_GLIBC) && defined(__x86_64__)
 #define PLATFORM_FIRST(name) __asm__(#name "@GLIBC_2.2.5")
 #elif defined(PLATFORM_EVERY_GLIBC) && defined(__aarch64__)
@@ -242,9 +244,9 @@ PLATFORM_INLINE void platform_futex_wake(const void *word, int count) {
 #endif
 int platform_pthread_create(pthread_t *thread_out, const pthread_attr_t *how,
                             void *(*main)(void *), void *context)
-    PLATFORM_FIRST(pthread_create);
+    PLATFORM_FIRST(pthread_create) __attribute__((weak));
 int platform_pthread_join(pthread_t thread, void **result_out)
-    PLATFORM_FIRST(pthread_join);
+    PLATFORM_FIRST(pthread_join) __attribute__((weak));
 
 /* Starts a joinable thread with all signals blocked.  0, or an error code.
  * On Linux sigprocmask is about the calling thread. */
@@ -256,6 +258,7 @@ PLATFORM_INLINE int platform_thread_start(uint64_t *thread_out,
   int error;
   PLATFORM_IF_SCHEDULED(
       return platform_scheduler->thread_start(thread_out, main, context))
+  if (platform_pthread_create == NULL) return ENOSYS;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   error = platform_pthread_create(&thread, NULL, main, context);
