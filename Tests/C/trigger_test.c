@@ -103,10 +103,11 @@ static void nothing_due_costs_nothing(void) {
       best = sweeper_of(cache).last_duration_ns;
   }
   printf("best of 20: %llu ns\n", (unsigned long long)best);
+  CHECK(best < 1000000 || SANITIZED);
   cachecore_close(cache);
 }
 
-static void slices_keep_to_their_length(void) {
+static void a_sweep_is_in_slices(void) {
   enum { COUNT = 300000 };
   cachecore_t *cache = open_plain(COUNT, 0);
   cachecore_sweeper_options_t options = CACHECORE_SWEEPER_OPTIONS_INIT;
@@ -118,9 +119,9 @@ static void slices_keep_to_their_length(void) {
   printf("longest slice %llu us, sweep %llu us\n",
          (unsigned long long)sweeper_of(cache).max_slice_ns / 1000,
          (unsigned long long)sweeper_of(cache).last_duration_ns / 1000);
-  /* How long is not asked: it may be taken off its core within a slice. */
-  CHECK(sweeper_of(cache).max_slice_ns > 0);
-  CHECK(sweeper_of(cache).max_slice_ns <= sweeper_of(cache).last_duration_ns);
+  /* How long a slice is depends on who else wants the core; that there are
+   * several does not. */
+  CHECK(sweeper_of(cache).max_slice_ns < sweeper_of(cache).last_duration_ns);
   cachecore_close(cache);
 }
 
@@ -151,5 +152,5 @@ static void counts_across_starts(void) {
 
 TESTS(T(trigger_tells_what_it_removed), T(eight_trigger_at_once),
       T(stop_wakes_those_who_wait), T(starts_and_stops_race),
-      T(nothing_due_costs_nothing), T(slices_keep_to_their_length),
+      T(nothing_due_costs_nothing), T(a_sweep_is_in_slices),
       T(closes_in_mid_sweep), T(counts_across_starts))
