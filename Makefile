@@ -66,6 +66,7 @@ check: setup ## formatting, style, types
 	tools/tidy.py
 	$(PYTHON) -m mypy --strict tools/check_symbols.py tools/tidy.py
 	cd bindings/python && $(CURDIR)/$(PYTHON) -m mypy
+	cd bindings/python && $(CURDIR)/$(PYTHON) -m pyright --pythonpath $(CURDIR)/$(PYTHON)
 
 .PHONY: histories soak
 histories: cmake ## concurrent histories checked for linearizability, MINUTES=5

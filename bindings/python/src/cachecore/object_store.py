@@ -218,13 +218,13 @@ class ObjectStore(Generic[K, V]):
         return status
 
     def _remove(self, key: K) -> _Slot[K, V] | None:
-        status: int | None = None
-        while status is None:
+        while True:
             hashed, alike, slot = self._find(key)
             id = _ID.pack(hashed, _NOBODY) if slot is None else slot.id
             with _changing:
                 if self._table.get(hashed, ()) is alike:
                     status = _native.delete(self._handle, id, _ID_SIZE)
+                    break
         if status < 0:
             raise self._failure("cachecore_delete", status)
         if status == _native.OK:
