@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from cachecore import Cache
 from cachecore.cleanup import (
     CacheCleanupTask,
@@ -15,6 +17,17 @@ from cachecore.cleanup import (
     stop_cache_cleanup,
 )
 from cachecore.cleanup.sweeping import NothingSwept
+
+
+@pytest.fixture
+def cache() -> Cache[bytes]:
+    """A cache with real time."""
+    return Cache(1000)
+
+
+@pytest.fixture
+def task(cache: Cache[bytes]) -> CacheCleanupTask:
+    return CacheCleanupTask(cache, interval=0.05)
 
 
 def expired(cache: Cache[bytes], count: int) -> None:

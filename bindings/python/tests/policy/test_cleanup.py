@@ -18,18 +18,9 @@ from cachecore.cleanup import (
 )
 from cachecore.policy import PolicyCache
 
-from .sweepers import Scripted, eventually, expired, one_for_the_process
+from .sweepers import Scripted, cache, eventually, expired, one_for_the_process, task
 
-
-@pytest.fixture
-def cache() -> Cache[bytes]:
-    """A cache with real time."""
-    return Cache(1000)
-
-
-@pytest.fixture
-def task(cache: Cache[bytes]) -> CacheCleanupTask:
-    return CacheCleanupTask(cache, interval=0.05)
+__all__ = ["cache", "task"]  # fixtures
 
 
 class TestCleanupMetrics:
