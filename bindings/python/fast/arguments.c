@@ -13,6 +13,13 @@ void remember_functions(PyObject *ttl_ms, PyObject *value_bytes) {
   slow_value_bytes = Py_NewRef(value_bytes);
 }
 
+void raise_type(const char *wanted, PyObject *given) {
+  PyObject *name = PyType_GetName(Py_TYPE(given));
+
+  if (name != NULL) PyErr_Format(PyExc_TypeError, "%s, not %R", wanted, name);
+  Py_XDECREF(name);
+}
+
 int key_bytes(PyObject *key, Bytes *bytes_out) {
   Py_ssize_t size;
   const char *data;
@@ -25,10 +32,7 @@ int key_bytes(PyObject *key, Bytes *bytes_out) {
     if (PyBytes_AsStringAndSize(key, &content, &size) < 0) return -1;
     data = content;
   } else {
-    PyObject *name = PyType_GetName(Py_TYPE(key));
-    if (name != NULL)
-      PyErr_Format(PyExc_TypeError, "a key must be bytes or str, not %R", name);
-    Py_XDECREF(name);
+    raise_type("a key must be bytes or str", key);
     return -1;
   }
   bytes_out->data = data;

@@ -225,7 +225,11 @@ PyObject *byte_store_set_many(ByteStore *self, PyObject *const *arguments,
       lifetime_ms(values[1], &ttl_ms) < 0)
     return NULL;
   pairs = PyMapping_Items(values[0]);
-  if (pairs == NULL) return NULL;
+  if (pairs == NULL) {
+    if (PyErr_ExceptionMatches(PyExc_AttributeError))
+      raise_type("entries must be a mapping", values[0]);
+    return NULL;
+  }
   keys = PyList_New(0);
   contents = PyList_New(0);
   failures = PyList_New(0);

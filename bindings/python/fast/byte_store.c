@@ -238,7 +238,7 @@ static int number(ByteStore *self, PyObject *object, int64_t *number_out) {
   if (*number_out != -1 || !PyErr_Occurred()) return 0;
   if (!PyErr_ExceptionMatches(PyExc_OverflowError)) return -1;
   PyErr_Clear();
-  error = PyObject_CallMethod((PyObject *)self, "_out_of_range", "O", object);
+  error = PyObject_CallMethod((PyObject *)self, "_out_of_range", NULL);
   if (error == NULL) return -1;
   PyErr_SetObject((PyObject *)Py_TYPE(error), error);
   Py_DECREF(error);

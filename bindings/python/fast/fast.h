@@ -47,6 +47,9 @@ typedef struct {
   size_t size;
 } Bytes;
 
+/* TypeError: what was wanted, and the type of what was given. */
+void raise_type(const char *wanted, PyObject *given);
+
 /* The bytes of a key, bytes or str; -1 with TypeError for anything else. */
 int key_bytes(PyObject *key, Bytes *bytes_out);
 

@@ -121,7 +121,8 @@ static int weigh(ObjectStore *self, PyObject *const *values,
   Py_DECREF(weight);
   if (!PyErr_Occurred()) return 0;
   if (PyErr_ExceptionMatches(PyExc_OverflowError))
-    PyErr_SetString(PyExc_ValueError, "a weight must be from 0 to 2**64 - 1");
+    PyErr_SetString(PyExc_ValueError,
+                    "a weight must be between 0 and 18446744073709551615");
   return -1;
 }
 

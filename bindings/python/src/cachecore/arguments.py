@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias, TypeVar
+
+M = TypeVar("M", bound=Mapping[Any, Any])
 
 #: Any bytes, 1 to 65535 of them; a str stands for its UTF-8 encoding.
 Key: TypeAlias = bytes | str
@@ -30,19 +33,25 @@ def value_bytes(value: Value) -> bytes:
         raise TypeError(f"a value must be bytes-like, not {kind!r}{hint}") from None
 
 
-def natural(number: int, name: str, bits: int = 64) -> int:
+def mapping(entries: M) -> M:
+    if not hasattr(entries, "keys"):
+        raise TypeError(f"entries must be a mapping, not {type(entries).__name__!r}")
+    return entries
+
+
+def natural(number: int, name: str, most: int = 2**64 - 1) -> int:
     """An int that an unsigned C integer holds: ctypes would silently cut it."""
     if not isinstance(number, int):
         raise TypeError(f"{name} must be an int, not {type(number).__name__!r}")
-    if not 0 <= number < 1 << bits:
-        raise ValueError(f"{name} must be between 0 and {(1 << bits) - 1}")
+    if not 0 <= number <= most:
+        raise ValueError(f"{name} must be between 0 and {most}")
     return number
 
 
-def bound(number: int | None, name: str) -> int:
+def bound(number: int | None, name: str, least: int = 1) -> int:
     """One of a cache's bounds, where None means that there is none."""
     if number is None:
         return 0
-    if natural(number, name) == 0:
-        raise ValueError(f"{name} must be greater than 0")
+    if natural(number, name) < least:
+        raise ValueError(f"{name} must be {'greater than 0' if least == 1 else f'at least {least}'}")
     return number

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable, Mapping
+from operator import index
 from typing import Any, Final, Generic, TypeVar, overload
 
 from . import _native, batch, durations, scratch
-from .arguments import Key, Value, key_bytes, value_bytes
+from .arguments import Key, Value, key_bytes, mapping, value_bytes
 from .durations import Duration
 from .errors import CacheCoreError, RangeError
 from .handle import Handle, opened
@@ -99,14 +100,14 @@ class ByteStore(Generic[V]):
             raise KeyError(key)
         return value
 
-    def contains(self, key: Key) -> bool:
+    def contains(self, key: Key, /) -> bool:
         """Whether there is a live entry.  Counts as nothing, also as ``key in cache``."""
         return self._on(_native.contains, key) == _native.OK
 
     def __contains__(self, key: object) -> bool:
         return self.contains(key)  # type: ignore[arg-type]  # checked there
 
-    def ttl(self, key: Key) -> float | None:
+    def ttl(self, key: Key, /) -> float | None:
         """Seconds left to live, NEVER if it does not expire, None if it is not there.
 
         Time to idle is included, whichever ends first.  Counts as nothing.
@@ -118,7 +119,7 @@ class ByteStore(Generic[V]):
 
     ttl_of = ttl
 
-    def get_many(self, keys: Iterable[K]) -> dict[K, V]:
+    def get_many(self, keys: Iterable[K], /) -> dict[K, V]:
         """The values of those keys that are there, under the keys as given; one native call."""
         wanted = list(keys)
         found: dict[K, V] = {}
@@ -178,10 +179,11 @@ class ByteStore(Generic[V]):
         lifetime ``ttl``; an entry that is there keeps its deadline.  NotANumberError if the value
         is no number, RangeError if the sum does not fit 64 bits: neither changes anything.
         """
-        initial = delta if initial is None else initial
+        delta = index(delta)
+        initial = delta if initial is None else index(initial)
         for number in (delta, initial):
             if not -(2**63) <= number < 2**63:
-                raise self._out_of_range(number)
+                raise self._out_of_range()
         total = ctypes.c_int64()
         ttl_ms = durations.ttl_ms(ttl)
         self._on(_native.increment, key, delta, initial, ttl_ms, ctypes.byref(total))
@@ -197,7 +199,7 @@ class ByteStore(Generic[V]):
         Every element is attempted.  If some were not stored, raises the error of the first; its
         ``keys`` are those concerned.
         """
-        keys = list(entries)
+        keys = list(mapping(entries))
         contents: list[Any] = [entries[key] for key in keys]
         if self._dumps is not None:
             contents = list(map(self._dumps, contents))
@@ -207,7 +209,7 @@ class ByteStore(Generic[V]):
             self._deliver()
         self._raise_failures("cachecore_set_many", failures, len(keys))
 
-    def delete(self, key: Key) -> bool:
+    def delete(self, key: Key, /) -> bool:
         """Removes the entry; whether it was live."""
         removed = self._on(_native.delete, key) == _native.OK
         if self._listening:
@@ -219,7 +221,7 @@ class ByteStore(Generic[V]):
         if not self.delete(key):
             raise KeyError(key)
 
-    def delete_many(self, keys: Iterable[Key]) -> int:
+    def delete_many(self, keys: Iterable[Key], /) -> int:
         """Removes entries in one native call; how many of them were live."""
         wanted = list(keys)
         total, failures = batch.delete_many(opened(self._handle), wanted)
@@ -239,7 +241,7 @@ class ByteStore(Generic[V]):
     def _failure(self, name: str, status: int, key: Key = b"?") -> CacheCoreError:
         raise NotImplementedError
 
-    def _out_of_range(self, number: int) -> RangeError:
+    def _out_of_range(self) -> RangeError:
         raise NotImplementedError
 
     def _raise_failures(self, name: str, failures: batch.Failures, count: int) -> None:

@@ -157,9 +157,9 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
             flags=(_native.NO_EVICT if no_evict else 0)
             | (_native.MANUAL_CLOCK if manual_clock else 0)
             | (_native.REPORT_REMOVALS if report_removals or self._listening else 0),
-            shard_count=natural(shards, "shards", bits=32),
+            shard_count=natural(shards, "shards", most=256),
             max_entries=bound(max_entries, "max_entries"),
-            max_bytes=bound(max_bytes, "max_bytes"),
+            max_bytes=bound(max_bytes, "max_bytes", least=_native.MAX_BYTES_MIN),
             default_ttl_ms=durations.default_ms(ttl, "ttl")
             or durations.default_ms(ttl_secs, "ttl_secs"),
             default_tti_ms=durations.default_ms(tti, "tti"),
@@ -349,7 +349,10 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         FullError if a no-evict cache holds more: it keeps its bounds.  StateError if lent values
         are in the way: the bounds are set, and hold once those are released.
         """
-        entries, size = bound(max_entries, "max_entries"), bound(max_bytes, "max_bytes")
+        if max_entries is None and max_bytes is None:
+            raise ValueError("a cache needs a bound: give max_entries or max_bytes")
+        entries = bound(max_entries, "max_entries")
+        size = bound(max_bytes, "max_bytes", least=_native.MAX_BYTES_MIN)
         try:
             self._run(_native.resize, entries, size)
         finally:
@@ -447,13 +450,16 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
             name = f"{name}: a key has 1 to {_native.KEY_SIZE_MAX} bytes, this one {len(key)}"
         return error_for(status, name)
 
-    def _out_of_range(self, number: int) -> RangeError:
-        return RangeError(f"{number} does not fit 64 bits")
+    def _out_of_range(self) -> RangeError:
+        return RangeError("the number does not fit 64 bits")
 
     def _raise_failures(self, name: str, failures: Failures, count: int) -> None:
         """Raises for a batch of which some failed."""
         if failures:
             status = failures[0][1]
-            error = error_for(status, f"{name}: {len(failures)} of {count} keys")
+            what = f"{name}: {len(failures)} of {count} keys"
+            if status == _native.E_ARGUMENT:
+                what += f" do not have 1 to {_native.KEY_SIZE_MAX} bytes"
+            error = error_for(status, what)
             error.keys = tuple(key for key, _ in failures)
             raise error

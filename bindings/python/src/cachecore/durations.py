@@ -27,10 +27,11 @@ def _microseconds(time: Duration, name: str) -> int:
         return time // _MICROSECOND
     if not isinstance(time, (int, float)):
         raise TypeError(f"{name} must be seconds or a timedelta, not {type(time).__name__!r}")
+    if isinstance(time, int):
+        return time * 1_000_000
     if not math.isfinite(time):
         raise ValueError(f"{name} cannot be {time}")
-    microseconds = time * 1_000_000 if isinstance(time, int) else round(time * 1_000_000.0)
-    return microseconds or int(time > 0)  # the shortest of times is not none
+    return round(min(time, _LONGEST) * 1_000_000.0) or int(time > 0)  # the shortest is not none
 
 
 def _round_up(count: int, unit: int) -> int:

@@ -152,7 +152,7 @@ class ObjectStore(Generic[K, V]):
             raise self._failure("cachecore_contains", status)
         return slot if status == _native.OK else None
 
-    def contains(self, key: K) -> bool:
+    def contains(self, key: K, /) -> bool:
         """Whether there is a live entry.  Counts as nothing, also as ``key in cache``."""
         return self._look(key) is not None
 
@@ -192,7 +192,7 @@ class ObjectStore(Generic[K, V]):
         ttl_ms = durations.ttl_ms(ttl)
         if weight is None:
             weight = 1 if self._weigher is None else self._weigher(key, value)
-        if 0 < self._max_weight < natural(weight, "a weight"):
+        if natural(weight, "a weight") > self._max_weight > 0:
             self.delete(key)
             raise self._failure(function.__name__, _native.REFUSED)
         status: int | None = None
@@ -234,7 +234,7 @@ class ObjectStore(Generic[K, V]):
             self._tidy()
         return None
 
-    def delete(self, key: K) -> bool:
+    def delete(self, key: K, /) -> bool:
         """Removes the entry; whether it was live."""
         return self._remove(key) is not None
 

@@ -50,9 +50,9 @@ def functions(
         except KeyError:
             known = ", ".join(map(repr, _NAMED))
             raise ValueError(f"serializer must be one of {known}, not {serializer!r}") from None
-    dumps, loads = serializer.dumps, serializer.loads
+    dumps, loads = getattr(serializer, "dumps", None), getattr(serializer, "loads", None)
     if not (callable(dumps) and callable(loads)):
-        raise TypeError("a serializer has the functions dumps and loads")
+        raise TypeError("a serializer is a name, or has the functions dumps and loads")
 
     def encoded(value: Any) -> Any:
         made = dumps(value)
