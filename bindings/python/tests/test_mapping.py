@@ -146,7 +146,7 @@ def test_what_serializers_raise_changes_nothing() -> None:
 def test_what_is_no_serializer() -> None:
     with pytest.raises(ValueError, match="serializer must be one of 'json'"):
         Cache(1, serializer="yaml")  # type: ignore[call-overload]
-    with pytest.raises(AttributeError):
+    with pytest.raises(TypeError, match="has the functions dumps and loads"):
         Cache(1, serializer=object())  # type: ignore[call-overload]
 
 
