@@ -36,12 +36,21 @@ demo: lib ## replay a recorded workload, from C and from Python
 	examples/demo/run
 
 .PHONY: test
-test: test-swift test-c test-python ## every test there is
+test: test-swift test-schedules test-c test-python ## every test there is
 	@echo "all tests passed"
 
 .PHONY: test-swift
 test-swift: setup ## the engine's own tests
 	swift test --disable-xctest --scratch-path .build-tests -j $(JOBS)
+
+.PHONY: test-schedules schedules
+test-schedules: ## some seeded schedules of threads
+	$(MAKE) schedules COUNT=3000
+
+schedules: setup ## seeded schedules of threads, COUNT=100000 SEED=random
+	CACHECORE_SCHEDULED=1 swift build -c release --product schedules \
+	  --scratch-path .build-schedules -j $(JOBS)
+	.build-schedules/release/schedules $(or $(COUNT),100000) $(SEED)
 
 .PHONY: cmake
 cmake: setup
@@ -68,10 +77,13 @@ check: setup ## formatting, style, types
 	cd bindings/python && $(CURDIR)/$(PYTHON) -m mypy
 	cd bindings/python && $(CURDIR)/$(PYTHON) -m pyright --pythonpath $(CURDIR)/$(PYTHON)
 
-.PHONY: histories soak
+.PHONY: histories faults soak
 histories: cmake ## concurrent histories checked for linearizability, MINUTES=5
 	CACHECORE_TEST_MS=$$((60000 * $(or $(MINUTES),5) / 12)) \
 	  build/Tests/C/history_test
+
+faults: cmake ## every system call fails at each of its occurrences
+	FAULTS=all CACHECORE_TEST_MS=3600000 build/Tests/C/fault_test
 
 soak: cmake ## everything at once, MINUTES=60: build/soak.json
 	CACHECORE_TEST_MS=$$((60000 * $(or $(MINUTES),60))) \

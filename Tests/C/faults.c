@@ -22,7 +22,7 @@ const char *const call_names[FAULT_CALLS] = {
     "clock_gettime",  "futex wait",  "futex wake", "nanosleep",
     "sched_yield", "munmap", "posix_memalign"};
 
-/* ---- Whose call it is ---------------------------------------------------------- */
+/* ---- Whose call it is ---------------------------------------------------- */
 
 static uintptr_t code_start, code_end;
 static char path[PATH_MAX];
@@ -53,7 +53,7 @@ const char *library_path(void) { return path; }
   ((uintptr_t)__builtin_return_address(0) - code_start <               \
    code_end - code_start)
 
-/* ---- What fails ----------------------------------------------------------------- */
+/* ---- What fails ---------------------------------------------------------- */
 
 static uint64_t counts[FAULT_CALLS], failures, first_failing, last_failing;
 static fault_call_t failing = FAULT_CALLS;
@@ -98,7 +98,7 @@ static int must_fail(fault_call_t call) {
     return (result);                                                   \
   }
 
-/* ---- What stands between --------------------------------------------------------- */
+/* ---- What stands between ------------------------------------------------- */
 
 void *mmap(void *address, size_t size, int protection, int flags, int file,
            off_t offset) {
@@ -191,7 +191,7 @@ int sched_yield(void) {
   return real();
 }
 
-/* Futexes: a wait may end early, by a signal or because the word has changed.
+/* Futexes: a wait may end early, by a signal or as the word has changed.
  * And getrandom, which not every libc has a function for. */
 long syscall(long number, ...) {
   long a[6];
@@ -211,7 +211,7 @@ long syscall(long number, ...) {
   return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* ---- What is left ----------------------------------------------------------------- */
+/* ---- What is left -------------------------------------------------------- */
 
 int is_known_symbol(const char *name) {
   /* They work on memory alone, or fail only for arguments that they are never

@@ -64,7 +64,7 @@ typedef struct caller {
   search_t *search;
 } caller_t;
 
-/* ---- Values ------------------------------------------------------------------ */
+/* ---- Values -------------------------------------------------------------- */
 
 /* Every value stored is another number, with room for increments above it. */
 static uint64_t new_value(caller_t *caller) {
@@ -106,7 +106,7 @@ static uint64_t take_value(const plan_t *plan, const char *bytes, size_t size) {
   return memcmp(expected, bytes, size) == 0 ? value : 0;
 }
 
-/* ---- Calls -------------------------------------------------------------------- */
+/* ---- Calls --------------------------------------------------------------- */
 
 static uint64_t now_ns(void) {
   struct timespec now;
@@ -238,7 +238,7 @@ static cachecore_status_t perform_broken(trial_t *trial, unsigned key,
   return status;
 }
 
-/* ---- Recording ------------------------------------------------------------------ */
+/* ---- Recording ----------------------------------------------------------- */
 
 static int record(caller_t *caller, unsigned key, operation_t call,
                   uint64_t version) {
@@ -305,7 +305,7 @@ static void call_once(caller_t *caller) {
   record(caller, key, call, 0);
 }
 
-/* ---- What goes on around -------------------------------------------------------- */
+/* ---- What goes on around ------------------------------------------------- */
 
 static void fill_around(caller_t *caller) {
   trial_t *trial = caller->trial;
@@ -343,7 +343,7 @@ static void disturb(caller_t *caller) {
   }
 }
 
-/* ---- Rounds --------------------------------------------------------------------- */
+/* ---- Rounds -------------------------------------------------------------- */
 
 /* Waits for all threads, awake: a round is shorter than a sleep. */
 static void meet(trial_t *trial) {
@@ -415,7 +415,7 @@ static void *call_all(void *argument) {
   }
 }
 
-/* ---- Trials --------------------------------------------------------------------- */
+/* ---- Trials -------------------------------------------------------------- */
 
 static void fill_up(trial_t *trial) {
   static const char bytes[19];

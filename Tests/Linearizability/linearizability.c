@@ -68,7 +68,7 @@ operation_t *history_add(history_t *history, unsigned thread) {
   return call;
 }
 
-/* ---- The model --------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------- */
 
 static const operation_t *end_of(const history_t *history, uint32_t end) {
   return &history->operations[end >> 8][end & 0xFF];
@@ -172,7 +172,7 @@ static int explain(const history_t *history, state_t *state,
   return 0;
 }
 
-/* ---- The search --------------------------------------------------------------- */
+/* ---- The search ---------------------------------------------------------- */
 
 /* Whether a state is new; it is not, from now on. */
 static int is_new(search_t *search, const state_t *state) {
@@ -310,7 +310,7 @@ verdict_t check_history(search_t *search, const history_t *history) {
   return search_from(search, state);
 }
 
-/* ---- For people ---------------------------------------------------------------- */
+/* ---- For people ---------------------------------------------------------- */
 
 void print_history(FILE *file, const history_t *history) {
   static const char *const names[] = {"get",     "contains", "set",

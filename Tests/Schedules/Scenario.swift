@@ -95,9 +95,11 @@ enum Value {
     let size = sizes.lowerBound + random.below(sizes.count)
     // Every other word is zero: what somebody takes for the header of an entry
     // that is no longer there, and marks as used, is one that is small.
-    return (0..<max(size, 8)).map {
-      $0 % 16 < 8 ? UInt8(truncatingIfNeeded: value >> UInt64(56 - $0 % 8 * 8)) : 0
+    var bytes = [UInt8](repeating: 0, count: max(size, 8))
+    for i in bytes.indices where i % 16 < 8 {
+      bytes[i] = UInt8(truncatingIfNeeded: value >> UInt64(56 - i % 8 * 8))
     }
+    return bytes
   }
 
   /// nil if it is none, or not whole.

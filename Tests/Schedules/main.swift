@@ -33,6 +33,7 @@ for offset in 0..<UInt64(count) {
   seed = first &+ offset
   let result = Play(seed: seed).run()
   steps += result.steps
+  if offset % 10_000 == 9_999 { print("\(offset + 1) schedules, \(steps) steps so far") }
   if offset % 100 == 0 || count == 1 {
     let again = Play(seed: seed).run()
     if again != result { Play.fail("not the same when played again", seed: seed, "replay") }

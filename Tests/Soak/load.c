@@ -44,7 +44,7 @@ static uint64_t some_ttl(call_t *call) {
   return ttls[random_below(&call->seed, 12)];
 }
 
-/* ---- Reading --------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------- */
 
 static void count_read(call_t *call, cachecore_status_t status) {
   if (status == CACHECORE_MISS)
@@ -126,7 +126,7 @@ static void look(call_t *call) {
   CHECK(status == CACHECORE_OK || status == CACHECORE_MISS);
 }
 
-/* ---- Writing --------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------- */
 
 static void count_write(call_t *call, cachecore_status_t status) {
   switch (status) {
@@ -232,7 +232,7 @@ static void in_batches(call_t *call) {
   }
 }
 
-/* ---- The cache as a whole --------------------------------------------------- */
+/* ---- The cache as a whole ------------------------------------------------ */
 
 static void list(call_t *call) {
   uint64_t cursor = random_below(&call->seed, 4) ? 0 : random_next(&call->seed);
@@ -320,7 +320,7 @@ static void control(call_t *call) {
   }
 }
 
-/* ---- Threads ---------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------- */
 
 static int one_call(call_t *call) {
   switch (random_below(&call->seed, 64)) {

@@ -36,7 +36,7 @@ void begin_report(report_t *report, const char *path, uint64_t seed,
          "MB", "bound", "read p50/p99/p99.9/max us", "write", "list");
 }
 
-/* ---- Memory ----------------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------- */
 
 static uint64_t bound_of(subject_t *subject) {
   cachecore_stats_t stats = stats_of(subject->cache);
@@ -73,7 +73,7 @@ void sample_memory(report_t *report) {
                  resident, (unsigned long long)allowed, beside_max);
 }
 
-/* ---- Intervals ---------------------------------------------------------------- */
+/* ---- Intervals ----------------------------------------------------------- */
 
 static void print_times(const histogram_t *times) {
   unsigned i;

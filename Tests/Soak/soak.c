@@ -54,7 +54,7 @@ static loader_t loaders[THREADS_MAX];
 static unsigned loader_count = 4;
 static uint64_t seed, forks, reopened;
 
-/* ---- What the statistics must say --------------------------------------------- */
+/* ---- What the statistics must say ---------------------------------------- */
 
 static void expect(const subject_t *subject, const char *what, uint64_t got,
                    uint64_t wanted) {
@@ -97,7 +97,7 @@ static void check_books(subject_t *subject) {
   subject->past = told;
 }
 
-/* ---- What happens to the caches ------------------------------------------------ */
+/* ---- What happens to the caches ------------------------------------------ */
 
 static void open_subject(subject_t *subject) {
   CHECK_OK(cachecore_open(&subject->options, &subject->cache));

@@ -11,7 +11,7 @@
 
 enum { CACHES = 10, THREADS_MAX = 16, HELD_MAX = 24 };
 
-/* ---- Latency (latency.c) -------------------------------------------------- */
+/* ---- Latency (latency.c) ------------------------------------------------- */
 
 /* What a call is counted under. */
 enum { READ, WRITE, LIST, CONTROL, KINDS };
@@ -27,7 +27,7 @@ uint64_t total_of(const histogram_t *histogram);
 uint64_t percentile(const histogram_t *histogram, double part);
 void add_times(histogram_t *sum, const histogram_t *other);
 
-/* ---- Load (load.c) --------------------------------------------------------- */
+/* ---- Load (load.c) ------------------------------------------------------- */
 
 /* What callers were told, to be held against the cache's statistics. */
 typedef struct ledger {
@@ -73,7 +73,7 @@ ledger_t ledger_of(const loader_t *loaders, unsigned count, unsigned subject);
 void use_alone(subject_t *subject, uint64_t seed);
 uint64_t take_removals(cachecore_t *cache, uint64_t subject, ledger_t *ledger);
 
-/* ---- Report (report.c) ----------------------------------------------------- */
+/* ---- Report (report.c) --------------------------------------------------- */
 
 typedef struct report {
   const char *path;
