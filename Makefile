@@ -116,7 +116,7 @@ test-compat: lib ## other projects' own tests, from PyPI, on our Python package
 	$(PYTHON) bindings/python/tests/compat/run.py
 	$(PYTHON) bindings/python/tests/compat_frameworks/run.py
 
-.PHONY: bench bench-quick hitratio bench-guard
+.PHONY: bench bench-quick bench-services hitratio bench-guard
 bench: lib ## measure everything beside the peers: docs/benchmarks.md (20 minutes)
 	$(MAKE) -C bench full $(if $(NAME),NAME=$(NAME))
 
@@ -125,6 +125,10 @@ bench-quick: lib ## the same, roughly, in three minutes: build/bench/quick
 
 hitratio: lib ## replay the traces in TRACES=DIR beside reference hit ratios
 	$(MAKE) -C bench hitratio TRACES=$(abspath $(TRACES))
+
+bench-services: lib ## load the decision service over loopback, beside the same on Redis
+	command -v wrk >/dev/null || bench/setup.sh build/bench/venv
+	$(PYTHON) bench/services.py $(ARGS)
 
 bench-guard: lib ## instructions a call, against bench/guard.json
 	$(MAKE) -C bench guard

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 venv=$1
 
 packages=(binutils gcc libc6-dev make python3-venv valgrind zstd
-          redis-server memcached libhiredis-dev librust-dashmap-dev)
+          redis-server memcached libhiredis-dev librust-dashmap-dev wrk)
 command -v cargo >/dev/null || packages+=(cargo)
 
 missing=()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -46,5 +45,6 @@ def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def seconds_since_1970() -> float:
-    return time.time()
+def said(caplog: pytest.LogCaptureFixture, logger: str) -> list[str]:
+    """What one logger has said; asyncio's warns of a slow machine in between."""
+    return [record.getMessage() for record in caplog.records if record.name == logger]

@@ -50,6 +50,13 @@ def test_the_same_in_redis(redis_url: str) -> None:
         assert client.get("/health/cache-cleanup").json() == {"status": "disabled"}
 
 
+def test_without_a_cache() -> None:
+    with TestClient(create_app(DecisionSettings(store="none"))) as client:
+        for _ in range(2):
+            assert client.get("/api/decisions", params=ASK).json() == {"allow": True}
+        assert client.get("/api/decisions/metrics").json()["hits"] == 0
+
+
 def test_the_sweepers_health_has_the_seeds_shape(client: TestClient) -> None:
     report = client.get("/health/cache-cleanup").json()
     assert (report["status"], report["running"]) == ("healthy", True)

@@ -30,7 +30,7 @@ from cachecore.services.narration import speech  # noqa: E402
 from cachecore.services.narration.app import cleanup_router, create_app  # noqa: E402
 from cachecore.services.narration.settings import NarrationSettings  # noqa: E402
 
-from .conftest import DAY, HOUR, eventually  # noqa: E402
+from .conftest import DAY, HOUR, eventually, said  # noqa: E402
 
 
 class Studio:
@@ -107,7 +107,7 @@ async def test_cleans_at_the_start_and_every_six_hours(
             await at.cleaned(2)
             assert [one.trigger for one in at.outcomes] == ["start", "schedule"]
     assert "Started cleanup service (interval: 6.0h, abandoned timeout: 1.0h)" in caplog.text
-    assert caplog.records[-1].message == "Stopped cleanup service"
+    assert said(caplog, "cachecore.narration")[-1] == "Stopped cleanup service"
 
 
 async def test_the_seeds_log_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -121,8 +121,7 @@ async def test_the_seeds_log_lines(tmp_path: Path, caplog: pytest.LogCaptureFixt
         await at.later(HOUR + 1)
         with caplog.at_level(logging.INFO, "cachecore.narration"):
             await at.cleanup.run_cleanup()
-    said = [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
-    assert said[:6] == [
+    assert said(caplog, "cachecore.narration")[:6] == [
         "Starting cleanup tasks",
         "Cleaning up expired cache entries",
         "Removed 5 expired cache entries, freed 12.34 MB",
@@ -346,8 +345,8 @@ def test_the_environment_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
         ("NARRATION_CLEANUP_INTERVAL_HOURS", "0.5"),
     ):
         monkeypatch.setenv(name, value)
-    said = NarrationSettings()
-    assert (str(said.cache_dir), said.max_size_mb, said.interval_hours) == ("/tmp/x", 10, 0.5)
+    told = NarrationSettings()
+    assert (str(told.cache_dir), told.max_size_mb, told.interval_hours) == ("/tmp/x", 10, 0.5)
     monkeypatch.setenv("NARRATION_MAX_CONCURRENT", "none")
     with pytest.raises(ValueError, match="NARRATION_MAX_CONCURRENT"):
         NarrationSettings()

@@ -21,7 +21,7 @@ from cachecore.services.permissions.app import create_app  # noqa: E402
 from cachecore.services.permissions.findings import Figures, issues, recommendations  # noqa: E402
 from cachecore.services.permissions.settings import PermissionSettings  # noqa: E402
 
-from .conftest import DAY, HOUR, eventually  # noqa: E402
+from .conftest import DAY, HOUR, eventually, said  # noqa: E402
 from .serving import serving  # noqa: E402
 from .test_permissions import Timed  # noqa: E402
 
@@ -263,7 +263,7 @@ async def test_the_seeds_log_lines(caplog: pytest.LogCaptureFixture) -> None:
         await timed.later(450)
         await cleanup.run_cleanup_now()
         await cleanup.stop()
-    assert [record.getMessage() for record in caplog.records] == [
+    assert said(caplog, "cachecore.permissions") == [
         "[PermissionCacheCleanup] ✓ Scheduled cleanup job (cron: 0 */6 * * *)",
         "[PermissionCacheCleanup] Starting cleanup process...",
         "[PermissionCacheCleanup] Scan batch size: 100",
@@ -333,10 +333,10 @@ def test_the_environment_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PERMISSION_CACHE_TTL_B_SECONDS", "1800"),
     ):
         monkeypatch.setenv(name, value)
-    said = PermissionSettings()
-    assert said.options().aggressive_cleanup and said.options().inactivity_threshold_days == 7
-    timed = Timed(experiment=said.experiment())
-    assert said.schedule(timed.permissions) == Cron("0 2 * * *")
+    told = PermissionSettings()
+    assert told.options().aggressive_cleanup and told.options().inactivity_threshold_days == 7
+    timed = Timed(experiment=told.experiment())
+    assert told.schedule(timed.permissions) == Cron("0 2 * * *")
     monkeypatch.setenv("PERMISSION_CACHE_GROWTH_KEYS", "1000")
     assert "1000 new keys" in str(PermissionSettings().schedule(timed.permissions))
     timed.permissions.close()

@@ -28,7 +28,7 @@ from cachecore.services.blacklist import (  # noqa: E402
 from cachecore.services.blacklist.app import create_app  # noqa: E402
 from cachecore.services.blacklist.settings import BlacklistSettings  # noqa: E402
 
-from .conftest import DAY, HOUR, cancelled_at_the_end, eventually  # noqa: E402
+from .conftest import DAY, HOUR, cancelled_at_the_end, eventually, said  # noqa: E402
 
 
 class Counted:
@@ -75,8 +75,7 @@ def test_app_starts_with_cleanup_task(
         runner = client.app.state.runner  # type: ignore[attr-defined]
         assert runner.running and "token-cleanup" in runner.jobs
     assert not runner.running
-    said = [r.message for r in caplog.records if r.name == "cachecore.blacklist"]
-    assert said == [
+    assert said(caplog, "cachecore.blacklist") == [
         "Starting background task for token cleanup...",
         "Token cleanup task started. Will run every 24 hours.",
         "Token cleanup task cancelled successfully",
@@ -93,8 +92,7 @@ async def test_periodic_cleanup_runs_on_interval(caplog: pytest.LogCaptureFixtur
                 await clock.advance(2 if day == 1 else DAY)
                 await eventually(lambda: blacklist.cleanups == day)
                 await clock.settle()
-    said = [record.message for record in caplog.records]
-    assert said[:6] == [
+    assert said(caplog, "cachecore.blacklist")[:6] == [
         "Token cleanup task started. Will run every 24 hours.",
         "Running scheduled token cleanup...",
         "Starting cleanup of expired tokens from blacklist",
@@ -265,7 +263,7 @@ def test_cleanup_by_cron_or_kubernetes(tmp_path: Path) -> None:
     for number in range(5):
         table.add(bytes([number]) * 32, 1000 if number < 3 else 2**50, 0)
     command = [sys.executable, "-m", "cachecore.services.blacklist"]
-    for arguments, said, left in (
+    for arguments, printed, left in (
         (["--dry-run"], "{'expired': 3, 'removed': 0}\n", 5),
         ([], "{'removed': 3}\n", 2),
     ):
@@ -276,6 +274,6 @@ def test_cleanup_by_cron_or_kubernetes(tmp_path: Path) -> None:
             text=True,
             timeout=60,
         )
-        assert (run.returncode, run.stdout) == (0, said), run.stderr
+        assert (run.returncode, run.stdout) == (0, printed), run.stderr
         assert table.count() == left
     table.close()

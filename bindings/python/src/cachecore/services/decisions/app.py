@@ -3,7 +3,7 @@
     uvicorn --factory cachecore.services.decisions.app:create_app
 
 ``create_app(evaluate=...)`` says who decides; without it there is a demonstration.  With
-POLICY_CACHE_STORE=redis the very same service keeps its decisions in Redis.
+POLICY_CACHE_STORE=redis the very same service keeps its decisions in Redis, with "none" nowhere.
 """
 
 # mypy: disable-error-code="import-not-found,misc,untyped-decorator"
@@ -46,16 +46,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        caches: dict[str, Cache[Any]] = {}
-        if settings.store == "redis":
-            policy: PolicyCache = RedisPolicyCache(
-                ttl_seconds=settings.ttl_seconds, url=settings.redis_url
-            )
-        else:
-            caches["decisions"] = Cache(settings.max_size, ttl=settings.ttl_seconds)
-            policy = PolicyCache(
-                settings.max_size, settings.ttl_seconds, store=NativeStore(caches["decisions"])
-            )
+        policy, caches = _open(settings)
 
         async def report(run: Run) -> Mapping[str, Any]:
             metrics = policy.get_metrics()
@@ -80,6 +71,18 @@ def create_app(
     app.include_router(decision_router())
     app.include_router(board_router())
     return app
+
+
+def _open(settings: DecisionSettings) -> tuple[PolicyCache, dict[str, Cache[Any]]]:
+    """The cache of decisions, and the engine's caches it is made of."""
+    if settings.store == "none":
+        return PolicyCache(settings.max_size, settings.ttl_seconds, enabled=False), {}
+    if settings.store == "redis":
+        redis = RedisPolicyCache(ttl_seconds=settings.ttl_seconds, url=settings.redis_url)
+        return redis, {}
+    cache = Cache[Any](settings.max_size, ttl=settings.ttl_seconds)
+    policy = PolicyCache(settings.max_size, settings.ttl_seconds, store=NativeStore(cache))
+    return policy, {"decisions": cache}
 
 
 def _policy(request: Request) -> PolicyCache:

@@ -15,8 +15,8 @@ class DecisionSettings(ServiceSettings):
     max_size: int = Field(default=10_000, ge=1, validation_alias="POLICY_CACHE_MAX_SIZE")
     ttl_seconds: float = Field(default=300, gt=0, validation_alias="POLICY_CACHE_TTL_SECONDS")
     sweep_interval: float = Field(default=60, gt=0, validation_alias="POLICY_CACHE_SWEEP_INTERVAL")
-    #: Where decisions are remembered: in the process, or in a Redis beside it.
-    store: Literal["cachecore", "redis"] = Field(
+    #: Where decisions are remembered: in the process, in a Redis beside it, or nowhere.
+    store: Literal["cachecore", "redis", "none"] = Field(
         default="cachecore", validation_alias="POLICY_CACHE_STORE"
     )
     redis_url: str = Field(default="redis://localhost:6379/0", validation_alias="REDIS_URL")
