@@ -127,7 +127,7 @@ hitratio: lib ## replay the traces in TRACES=DIR beside reference hit ratios
 	$(MAKE) -C bench hitratio TRACES=$(abspath $(TRACES))
 
 bench-services: lib ## load the decision service over loopback, beside the same on Redis
-	command -v wrk >/dev/null || bench/setup.sh build/bench/venv
+	command -v wrk >/dev/null || bench/setup.sh build/bench-venv
 	$(PYTHON) bench/services.py $(ARGS)
 
 bench-guard: lib ## instructions a call, against bench/guard.json

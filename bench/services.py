@@ -3,11 +3,11 @@
 
     bench/services.py [--rounds 3] [--seconds 5] [--connections 16]
 
-The very same application answers three times: with its decisions in cachecore, with them in Redis on
-a local socket, and with the cache turned off ("floor": what uvicorn, FastAPI and a decision that
-costs nothing take).  The three take turns, so that what else goes on falls on all alike.  What a request costs in processor time, of
-the service and of Redis, hardly depends on what else goes on; the other figures do.  Medians are
-printed, and written to build/bench/services.json.
+The very same application answers three times: with its decisions in cachecore, with them in Redis
+on a local socket, and with the cache turned off ("floor": what uvicorn, FastAPI and a decision that
+costs nothing take).  The three take turns, so that what else goes on falls on all alike.  What a
+request costs in processor time, of the service and of Redis, hardly depends on what else goes on;
+the other figures do.  Medians are printed, and written to build/bench/services.json.
 """
 
 import argparse

@@ -121,7 +121,8 @@ async def test_periodic_cleanup_respects_custom_interval(
 ) -> None:
     clock, blacklist = ManualClock(), Counted()
     with caplog.at_level(logging.INFO):
-        async with cancelled_at_the_end(periodic_token_cleanup(blacklist, 12, clock=clock)):  # type: ignore[arg-type]
+        work = periodic_token_cleanup(blacklist, 12, clock=clock)  # type: ignore[arg-type]
+        async with cancelled_at_the_end(work):
             await clock.advance(12 * HOUR + 1)
             await eventually(lambda: blacklist.cleanups == 1)
     assert "Will run every 12 hours." in caplog.text
@@ -133,7 +134,8 @@ async def test_periodic_cleanup_respects_custom_interval(
 async def test_periodic_cleanup_cancellation(caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock()
     with caplog.at_level(logging.INFO):
-        async with cancelled_at_the_end(periodic_token_cleanup(Counted(), clock=clock)) as task:  # type: ignore[arg-type]
+        work = periodic_token_cleanup(Counted(), clock=clock)  # type: ignore[arg-type]
+        async with cancelled_at_the_end(work) as task:
             await clock.settle()
         assert task.cancelled() and "Token cleanup task cancelled successfully" in caplog.text
 
