@@ -39,7 +39,9 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
 @contextmanager
-def program(command: list[str], ready: str, **environment: str) -> Iterator[tuple[str, int]]:
+def program(
+    command: list[str], ready: str, **environment: str
+) -> Iterator[tuple[str, int]]:
     """The line with which a process says that it is ready, and the process."""
     process = subprocess.Popen(
         command,
@@ -67,9 +69,20 @@ def program(command: list[str], ready: str, **environment: str) -> Iterator[tupl
 def redis() -> Iterator[tuple[str, int]]:
     directory = tempfile.mkdtemp(prefix="cachecore-bench-")
     socket = f"{directory}/redis.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", socket, "--dir", directory]
+    command = [
+        "redis-server",
+        "--port",
+        "0",
+        "--unixsocket",
+        socket,
+        "--dir",
+        directory,
+    ]
     try:
-        with program([*command, "--save", ""], "ready to accept connections") as (_, pid):
+        with program([*command, "--save", ""], "ready to accept connections") as (
+            _,
+            pid,
+        ):
             yield f"unix://{socket}", pid
     finally:
         shutil.rmtree(directory)
@@ -77,7 +90,15 @@ def redis() -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def service(**environment: str) -> Iterator[tuple[str, int]]:
-    command = [sys.executable, "-m", "uvicorn", "--factory", "--port", "0", "--no-access-log"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--factory",
+        "--port",
+        "0",
+        "--no-access-log",
+    ]
     command.append("cachecore.services.decisions.app:create_app")
     with program(command, "running on", **environment) as (line, pid):
         yield line.split("running on ")[1].split()[0], pid
@@ -92,12 +113,22 @@ def processor_seconds(pids: list[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def wrk(address: str, seconds: float, connections: int, pids: list[int]) -> dict[str, float]:
+def wrk(
+    address: str, seconds: float, connections: int, pids: list[int]
+) -> dict[str, float]:
     used = processor_seconds(pids)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(SCRIPT.replace("PATH", json.dumps(DECISION)))
         script.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", script.name]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds:g}s",
+            "--latency",
+            "-s",
+            script.name,
+        ]
         said = subprocess.run(
             [*command, address], check=True, text=True, capture_output=True
         ).stdout
@@ -106,7 +137,9 @@ def wrk(address: str, seconds: float, connections: int, pids: list[int]) -> dict
     used = processor_seconds(pids) - used
     requests = int(re.search(r"(\d+) requests in", said)[1])
     found = {"processor us a request": used / requests * 1e6}
-    found |= {"requests a second": float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])}
+    found |= {
+        "requests a second": float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
+    }
     for percent in (50, 99):
         value, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", said).groups()
         found[f"p{percent} ms"] = float(value) * UNITS[unit]
@@ -122,7 +155,11 @@ def main() -> None:
     for needed in ("wrk", "redis-server"):
         if shutil.which(needed) is None:
             raise SystemExit(f"{needed} is missing: apt-get install wrk redis-server")
-    results: dict[str, list[dict[str, float]]] = {"cachecore": [], "Redis": [], "floor": []}
+    results: dict[str, list[dict[str, float]]] = {
+        "cachecore": [],
+        "Redis": [],
+        "floor": [],
+    }
     with (
         redis() as (url, server),
         service() as (ours, ours_pid),
@@ -135,21 +172,32 @@ def main() -> None:
             "floor": (floor, [floor_pid]),
         }
         for address, pids in targets.values():
-            wrk(address, 1, chosen.connections, pids)  # warms up, and asks for everyone once
+            wrk(
+                address, 1, chosen.connections, pids
+            )  # warms up, and asks for everyone once
         for _ in range(chosen.rounds):
             for name, (address, pids) in targets.items():
-                results[name].append(wrk(address, chosen.seconds, chosen.connections, pids))
+                results[name].append(
+                    wrk(address, chosen.seconds, chosen.connections, pids)
+                )
     medians = {
         name: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
         for name, runs in results.items()
     }
     load = os.getloadavg()[0]
     for name, median in medians.items():
-        print(f"{name:10}", "  ".join(f"{key} {value:.2f}" for key, value in median.items()))
-    print(f"load average {load:.1f} on {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
+        print(
+            f"{name:10}",
+            "  ".join(f"{key} {value:.2f}" for key, value in median.items()),
+        )
+    print(
+        f"load average {load:.1f} on {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}"
+    )
     path = ROOT / "build" / "bench" / "services.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"medians": medians, "runs": results, "load": load}, indent=1) + "\n")
+    path.write_text(
+        json.dumps({"medians": medians, "runs": results, "load": load}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

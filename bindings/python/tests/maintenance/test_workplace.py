@@ -49,18 +49,27 @@ def test_one_leads_until_it_is_killed(tmp_path: Path) -> None:
     assert not here.leads
 
 
+FORKING = """
+import os, sys
+from cachecore.maintenance import Workplace
+place = Workplace(sys.argv[1])
+with place.only_one("sweep"):
+    assert place.lead()
+    child = os.fork()
+    if child == 0:
+        ok = not place.leads and not place.lead()
+        with place.only_one("sweep") as alone:
+            ok = ok and not alone
+        os._exit(0 if ok else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not Workplace(sys.argv[1]).lead()
+"""
+
+
 def test_a_forked_child_holds_nothing_and_takes_nothing_away(tmp_path: Path) -> None:
-    place = Workplace(tmp_path)
-    with place.only_one("sweep"):
-        assert place.lead()
-        child = os.fork()
-        if child == 0:
-            ok = not place.leads and not place.lead()
-            with place.only_one("sweep") as alone:
-                ok = ok and not alone
-            os._exit(0 if ok else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert not Workplace(tmp_path).lead()
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", FORKING, str(tmp_path)]
+    run = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 def test_no_two_runs_in_one_process(tmp_path: Path) -> None:

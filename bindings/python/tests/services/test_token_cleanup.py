@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -204,6 +205,11 @@ def test_a_full_blacklist_is_seen_from_outside(settings: BlacklistSettings) -> N
         for session in sessions:
             assert client.post("/api/v1/auth/logout", headers=session).status_code == 200
         assert client.get("/health").json() == {"status": "degraded"}
+        end = time.monotonic() + 20
+        while not (alerts := client.get("/dashboard/data").json()["alerts"]):
+            assert time.monotonic() < end
+            client.post("/dashboard/jobs/token-sync/run")  # 409 if it is just running
+        assert [alert["rule"] for alert in alerts] == ["degraded-above"]
         assert all(
             client.get("/api/v1/auth/me", headers=one).status_code == 401 for one in sessions
         )

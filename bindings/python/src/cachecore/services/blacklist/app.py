@@ -114,7 +114,7 @@ def create_app(settings: BlacklistSettings | None = None) -> FastAPI:
             ],
             workplace=settings.open_workplace(),
             history=settings.job_history,
-            rules=(ConsecutiveFailures(2), Threshold("overflows", above=0)),
+            rules=(ConsecutiveFailures(2), Threshold("degraded", above=0)),
             on_alert=settings.alert_hook(),
         )
         gate = Gate(settings, blacklist)

@@ -52,7 +52,9 @@ def cleanup_job(blacklist: TokenBlacklist, schedule: Schedule | None = None) -> 
 
 def sync_job(blacklist: TokenBlacklist, seconds: float = 1.0) -> Job:
     def sync(run: Run) -> Mapping[str, Any]:
-        return {"read": blacklist.sync(), "overflows": blacklist.overflows}
+        read = blacklist.sync()
+        degraded = int(blacklist.degraded)
+        return {"read": read, "overflows": blacklist.overflows, "degraded": degraded}
 
     return Job(SYNC, sync, Every(seconds), timeout=60, everywhere=True)
 
