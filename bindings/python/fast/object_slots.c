@@ -27,7 +27,7 @@ uint64_t object_deadline_ms(const ObjectStore *self, uint64_t ttl_ms) {
 }
 
 int object_is_surely_live(const ObjectStore *self, const Slot *slot) {
-  return self->uses.size > 0 && *self->handle.cache != NULL &&
+  return object_may_defer(self) &&
          (slot->deadline_ms == NEVER || slot->deadline_ms > now_ms());
 }
 

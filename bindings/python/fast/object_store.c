@@ -22,6 +22,10 @@ static PyObject *find(ObjectStore *self, PyObject *key) {
     object_note_use(self, self->table[at]);
     return Py_NewRef(self->table[at]->value);
   }
+  if (at == ABSENT && object_may_defer(self)) {
+    self->spared_misses++;
+    return NULL;
+  }
   object_flush(self);
   status = library.get(*self->handle.cache, &id, sizeof id, &slot, sizeof slot,
                        &size);
@@ -465,8 +469,10 @@ static PyMemberDef members[] = {
      "whether the clock is moved by hand"},
     {"_default_ttl_ms", T_ULONGLONG, offsetof(ObjectStore, default_ttl_ms), 0,
      "the lifetime of entries that have none of their own; 0: none"},
-    {"_spared", T_ULONGLONG, offsetof(ObjectStore, spared), 0,
+    {"_spared_hits", T_ULONGLONG, offsetof(ObjectStore, spared_hits), 0,
      "hits that the engine has not counted"},
+    {"_spared_misses", T_ULONGLONG, offsetof(ObjectStore, spared_misses), 0,
+     "misses that the engine has not counted"},
     {"_weight", T_ULONGLONG, offsetof(ObjectStore, weight), READONLY,
      "the sum of the weights"},
     {NULL, 0, 0, 0, NULL},

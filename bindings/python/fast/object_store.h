@@ -19,8 +19,9 @@
  *
  * Uses that wait
  *   Where the order of use is all that a use changes (policy LRU, no time to
- *   idle), and the entry has not expired yet, a hit asks the table alone.  The
- *   engine is told of them later, some at a time, in the order of each one's
+ *   idle), and the entry has not expired yet, a hit asks the table alone, and
+ *   so does a miss of what is not in it: the engine has no more than the table.
+ *   The engine is told of uses later, some at a time, in the order of each one's
  *   last, and of all before it is asked for anything else, so that it decides
  *   as if it had been told at once (object_uses.c).  That an entry has expired
  *   is always for the engine to say: the deadline in a slot is no later than
@@ -71,7 +72,7 @@ typedef struct {
   Slot slots;        /* the anchor of the list of all */
   uint64_t weight, max_weight, max_entries;
   Uses uses;
-  uint64_t spared;         /* hits that the engine will not hear of */
+  uint64_t spared_hits, spared_misses; /* the engine will not hear of them */
   char deferring;          /* whether uses may wait */
   char manual_clock;       /* whether time is not ours to tell */
   uint64_t default_ttl_ms; /* 0: none */
@@ -133,6 +134,9 @@ void object_tidy(ObjectStore *self);
 
 /* Room for as many as is useful for the bound, if uses may wait at all. */
 int object_reserve_uses(ObjectStore *self);
+
+/* Whether the engine need not be asked of what the table knows. */
+int object_may_defer(const ObjectStore *self);
 
 /* Remembers a hit. */
 void object_note_use(ObjectStore *self, Slot *slot);

@@ -32,6 +32,10 @@ int object_reserve_uses(ObjectStore *self) {
   return 0;
 }
 
+int object_may_defer(const ObjectStore *self) {
+  return self->uses.size > 0 && *self->handle.cache != NULL;
+}
+
 /* Tells the oldest of them, a chunk. */
 static void tell(ObjectStore *self) {
   Uses *uses = &self->uses;
@@ -64,7 +68,7 @@ void object_note_use(ObjectStore *self, Slot *slot) {
   unsigned mask = uses->size - 1;
 
   if (slot->use != 0) {
-    self->spared++;
+    self->spared_hits++;
     if (slot->use == ((uses->next - 1) & mask) + 1) return;
     uses->ring[slot->use - 1] = NULL;
   }

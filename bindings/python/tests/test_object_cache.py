@@ -313,7 +313,7 @@ def test_least_recently_used_after_many_reads(bound: int) -> None:
     print("seed", seed)
     chance = random.Random(seed)
     model: OrderedDict[int, int] = OrderedDict()
-    hits = 0
+    hits = misses = 0
     with ObjectCache[int, int](bound) as cache:
         for turn in range(30):
             for _ in range(chance.choice([1, 50, 700, 3000])):
@@ -322,6 +322,8 @@ def test_least_recently_used_after_many_reads(bound: int) -> None:
                 if key in model:
                     model.move_to_end(key)
                     hits += 1
+                else:
+                    misses += 1
             for _ in range(chance.randrange(bound)):
                 key = chance.randrange(2 * bound)
                 if chance.randrange(4) == 0:
@@ -337,7 +339,9 @@ def test_least_recently_used_after_many_reads(bound: int) -> None:
                 while len(model) > bound:
                     model.popitem(last=False)
             assert dict(cache.items()) == model  # which is no use
-        assert cache.stats().hits == hits
+        assert (cache.stats().hits, cache.stats().misses) == (hits, misses)
+        cache.reset_stats()
+        assert (cache.stats().hits, cache.stats().misses) == (0, 0)
 
 
 def test_hits_are_counted_and_ordered_as_they_happen() -> None:

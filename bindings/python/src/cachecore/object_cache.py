@@ -118,7 +118,7 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
         self._deferring = policy == "lru" and not options.default_tti_ms
         self._manual_clock = manual_clock
         self._default_ttl_ms = options.default_ttl_ms
-        self._spared = 0
+        self._spared_hits = self._spared_misses = 0
         handle = open_handle(options)
         self._exchange(handle, ctypes.addressof(handle))
         self._limit(entries, bound(max_weight, "max_weight"))
@@ -231,13 +231,14 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
         """Readings of this moment, and the counters; bytes are the engine's, not the objects'."""
         stats = _native.Stats()
         self._run(_native.stats, ctypes.byref(stats))
-        stats.hits += self._spared
+        stats.hits += self._spared_hits
+        stats.misses += self._spared_misses
         return Stats.of(stats)
 
     def reset_stats(self) -> None:
         """Sets the counters to zero."""
         self._run(_native.reset_stats)
-        self._spared = 0
+        self._spared_hits = self._spared_misses = 0
 
     def deliver_removals(self) -> None:
         """Tells the listener of what has left and was not yet reported.

@@ -67,7 +67,8 @@ class ObjectStore(Generic[K, V]):
         "_max_weight",
         "_notices",
         "_slots",
-        "_spared",
+        "_spared_hits",
+        "_spared_misses",
         "_table",
         "_ticket",
         "_weigher",
@@ -81,7 +82,8 @@ class ObjectStore(Generic[K, V]):
     _deferring: bool  # of the compiled path, as the next two
     _manual_clock: bool
     _default_ttl_ms: int
-    _spared: int  #: hits that the engine has not counted
+    _spared_hits: int  #: that the engine has not counted
+    _spared_misses: int
 
     def _exchange(self, handle: Handle, address: int) -> Handle | None:
         """Puts another handle in, drops all references; the old handle, None if there was none."""
