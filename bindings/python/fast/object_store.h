@@ -21,11 +21,11 @@
  *   Where the order of use is all that a use changes (policy LRU, no time to
  *   idle), and the entry has not expired yet, a hit asks the table alone, and
  *   so does a miss of what is not in it: the engine has no more than the table.
- *   The engine is told of uses later, some at a time, in the order of each one's
- *   last, and of all before it is asked for anything else, so that it decides
- *   as if it had been told at once (object_uses.c).  That an entry has expired
- *   is always for the engine to say: the deadline in a slot is no later than
- *   the engine's.
+ *   The engine is told of uses later, some at a time, in the order of each
+ *   one's last, and of all before it is asked for anything else, so that it
+ *   decides as if it had been told at once (object_uses.c).  That an entry has
+ *   expired is always for the engine to say: the deadline in a slot is no later
+ *   than the engine's.
  *
  * When Python runs
  *   Hashing and comparing run before anything is changed; if slots of such a
