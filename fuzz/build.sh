@@ -16,7 +16,7 @@ clang=$(dirname "$(readlink -f "$(command -v swiftc)")")/clang
 
 # Rebuilt when a source is newer than the last build.
 if [ -e "$out/.built" ] &&
-  [ -z "$(find Sources include fuzz -newer "$out/.built" -type f ! -path 'fuzz/corpus/*')" ]; then
+  [ -z "$(find Sources include fuzz/*.* -newer "$out/.built" -type f ! -name run.sh)" ]; then
   exit 0
 fi
 

@@ -116,10 +116,21 @@ def run(command: list[str], seconds: float) -> tuple[bool, str]:
         if "\u2718".encode() in tail:  # Swift Testing's mark of a failure
             verdict = "test failed"
     if verdict:
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_session(process.pid)
         process.wait()
         return False, verdict
     return process.wait() == 0, "test failed" if b"FAIL" in tail.upper() else "died"
+
+
+def kill_session(leader: int) -> None:
+    """Ends a command and whatever it started, which may be in groups of its own."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # gone meanwhile
+        if int(fields[3]) == leader:
+            os.kill(int(entry.parent.name), signal.SIGKILL)
 
 
 def prepare() -> None:
