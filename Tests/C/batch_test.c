@@ -96,7 +96,7 @@ static void results_are_mixed(void) {
 }
 
 static void set_many_attempts_every_element(void) {
-  cachecore_t *cache = open_plain(1000, 0);
+  cachecore_t *cache = open_exact(1000, 0, 0);
   batch_t *b = new_batch();
   b->key_sizes[0] = 65536;
   b->values[1] = NULL;
@@ -107,7 +107,7 @@ static void set_many_attempts_every_element(void) {
   CHECK_OK(b->statuses[2]);
   CHECK_OK(b->statuses[4]);
   CHECK_INT(cachecore_count(cache), 3);
-  sleep_ms(31);
+  CHECK_OK(cachecore_advance_clock(cache, 10));
   CHECK_MISS(cache, "key2");
   CHECK_TEXT(cache, "key4", "v4");
   cachecore_close(cache);

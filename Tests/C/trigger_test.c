@@ -35,7 +35,7 @@ static void trigger_and_sum(worker_t *worker) {
 }
 
 static void eight_trigger_at_once(void) {
-  cachecore_t *cache = open_plain(100000, 0);
+  cachecore_t *cache = open_exact(100000, 0, 0);
   start(cache, HOUR, 0);
   leave_expired(cache, 0, 20000);
   CHECK_INT(run_workers(cache, 8, NULL, trigger_and_sum), 20000);
@@ -109,7 +109,7 @@ static void nothing_due_costs_nothing(void) {
 
 static void a_sweep_is_in_slices(void) {
   enum { COUNT = 300000 };
-  cachecore_t *cache = open_plain(COUNT, 0);
+  cachecore_t *cache = open_exact(COUNT, 0, 0);
   cachecore_sweeper_options_t options = CACHECORE_SWEEPER_OPTIONS_INIT;
   options.interval_ms = HOUR;
   options.max_slice_us = 100;
@@ -128,7 +128,7 @@ static void a_sweep_is_in_slices(void) {
 static void closes_in_mid_sweep(void) {
   int i;
   for (i = 0; i < 10; i++) {
-    cachecore_t *cache = open_plain(200000, 0);
+    cachecore_t *cache = open_exact(200000, 0, 0);
     leave_expired(cache, 0, 100000);
     start(cache, 1, CACHECORE_SWEEPER_RUN_AT_ONCE);
     if (i % 3) sleep_ms(1);
