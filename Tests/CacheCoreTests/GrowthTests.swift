@@ -17,4 +17,22 @@ import Testing
     #expect(cache.cache.count() == UInt64(count))
     cache.close()
   }
+
+  /// What is left of a large cache ends up with an index of its own size.
+  @Test func theIndexContractsAfterDeletes() throws {
+    let cache = try #require(TestCache(Options(shardCount: 1, maxEntries: 50_000, hashSeed: 5)))
+    defer { cache.close() }
+    for i in 0..<40_000 { _ = cache.set(bytes("user:\(i)"), bytes("v")) }
+    let shard = cache.cache.shard(0)
+    let before = shard.index.chargedPages
+    for i in 100..<40_000 { #expect(cache.delete(bytes("user:\(i)"))) }
+    var steps = 0
+    while shard.lock.withLock({ shard.trim() }) == .more { steps += 1 }
+    #expect(steps > 10)
+    #expect(!shard.index.isSparse(entries: 100))
+    // Overflow buckets that were used once stay to be used again.
+    #expect(shard.index.chargedPages * 4 < before)
+    for i in 0..<100 { #expect(cache.contains(bytes("user:\(i)"))) }
+    cache.cache.checkInvariants()
+  }
 }
