@@ -71,9 +71,9 @@ test-python: lib ## the Python package on both its paths, and its examples
 
 .PHONY: check
 check: setup ## formatting, style, types
-	swift format lint --strict -r Sources Tests Package.swift
+	swift format lint --strict -r Sources Tests fuzz Package.swift
 	tools/tidy.py
-	$(PYTHON) -m mypy --strict tools/check_symbols.py tools/tidy.py
+	$(PYTHON) -m mypy --strict tools/check_symbols.py tools/tidy.py tools/mutate.py
 	cd bindings/python && $(CURDIR)/$(PYTHON) -m mypy
 	cd bindings/python && $(CURDIR)/$(PYTHON) -m pyright --pythonpath $(CURDIR)/$(PYTHON)
 
@@ -103,6 +103,27 @@ test-browser: lib ## the dashboard in a real browser; installs chromium by apt
 	tools/setup-browser.sh
 	CACHECORE_BROWSER=1 $(PYTHON) -X dev -W error -m pytest -q \
 	  bindings/python/tests/services/test_browser.py
+.PHONY: sanitize-python valgrind
+sanitize-python: setup ## the Python tests with ASan in library and compiled path
+	tools/sanitize-python.sh
+
+valgrind: lib ## C tests under memcheck
+	tools/valgrind.sh
+
+.PHONY: fuzz test-fuzz coverage mutate
+SECONDS_EACH ?= 600
+fuzz: setup ## fuzz calls, structs, regions: SECONDS_EACH=600 for each
+	fuzz/run.sh $(SECONDS_EACH)
+
+test-fuzz: setup ## the committed corpus, and ten seconds more of each target
+	fuzz/run.sh corpus
+	fuzz/run.sh 10
+
+coverage: setup ## lines of the engine that the tests reach, 95 % at least
+	tools/coverage.sh
+
+mutate: setup ## mistakes in the engine that the tests notice: MINUTES=30
+	tools/mutate.py --minutes $(or $(MINUTES),30)
 
 .PHONY: wheel test-wheel test-compat
 wheel: lib ## Python wheels and sdist: dist/
