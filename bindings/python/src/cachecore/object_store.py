@@ -293,9 +293,8 @@ class ObjectStore(Generic[K, V]):
     def _take(self, left: list[_Slot[K, V]]) -> None:
         count = _MANY
         while count >= _MANY and self._handle.value is not None:  # fewer are all there are
-            taken = removals.take(self._handle)
-            count = len(taken)
-            for id, ticket_bytes, cause in taken:
+            taken, count = removals.take(self._handle), 0
+            for count, (id, ticket_bytes, cause) in enumerate(taken, start=1):  # len may be @cached
                 (ticket,) = _TICKET.unpack(ticket_bytes)
                 slot = self._slots.pop(ticket, None)
                 if slot is None:
