@@ -35,7 +35,7 @@ final class Actor {
 
   private func callRecorded() {
     let key = random.below(Scenario.keyCount)
-    switch random.below(20) {
+    switch scenario.isReadMostly && random.chance(70) ? 0 : random.below(20) {
     case 0..<5: _ = get(key)
     case 5: acquire(key)
     case 6: record(key, OPERATION_CONTAINS) { _, key in cache.contains(key) ? .ok : .miss }

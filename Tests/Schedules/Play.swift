@@ -60,7 +60,7 @@ final class Play {
       history_begin(history, UInt32(actorCount))
       history.pointee.may_evict = scenario.mayEvict ? 1 : 0
       history.pointee.may_be_full = scenario.isNoEvict ? 1 : 0
-      if scenario.fillsUp, random.chance(80) { storeAtFirst(number) }
+      if scenario.fillsUp || scenario.isReadMostly, random.chance(80) { storeAtFirst(number) }
     }
     if scenario.fillsUp { for _ in 0..<40 { setFiller(&random) } }
     for (number, history) in histories.enumerated() { readAtFirst(number, history) }

@@ -18,6 +18,8 @@ struct Scenario {
   /// Of them set, one after another, when one is to be.
   var burst = 1
   var fillsUp = false
+  /// Whether most calls on the recorded keys only read.
+  var isReadMostly = false
   var hasLifetimes = false
 
   var isNoEvict: Bool { options.flags & Options.noEvict != 0 }
@@ -39,7 +41,7 @@ struct Scenario {
   static func from(_ random: inout Random) -> Scenario {
     let policy = random.chance(50) ? Options.policyLRU : Options.policyAdaptive
     var scenario: Scenario
-    switch random.below(9) {
+    switch random.below(10) {
     case 0:
       scenario = Scenario("entries", policy, entries: UInt64(2 + random.below(8)))
     case 1:
@@ -61,13 +63,14 @@ struct Scenario {
       scenario.sizes = 16...16
       scenario.fillerCount = 4
       scenario.fillsUp = random.chance(50)
-    case 6:
+    case 6, 7:
       // One bucket to begin with: it splits, and contracts, within a few calls.
       scenario = Scenario("growth", policy, entries: 2)
       scenario.resizedTo = (1000, 0)
       scenario.fillerCount = 60
       scenario.burst = 12
-    case 7:
+      scenario.isReadMostly = true
+    case 8:
       scenario = Scenario("shards", policy, shards: 2, entries: 40, size: 256 << 10)
       scenario.sizes = 100...30_000
       scenario.fillerCount = 20
