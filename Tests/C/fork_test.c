@@ -103,7 +103,7 @@ static void expect_stopped(cachecore_t *cache) {
   CHECK_INT(cachecore_sweeper_trigger(cache, &removed), CACHECORE_E_STATE);
   CHECK_OK(cachecore_sweeper_start(cache, NULL)); /* it can be had again */
   CHECK_OK(cachecore_sweeper_trigger(cache, &removed));
-  CHECK_OK(cachecore_sweeper_stop(cache, 1000));
+  CHECK_OK(cachecore_sweeper_stop(cache, 60000));
   cachecore_close(cache);
 }
 
@@ -113,7 +113,7 @@ static void expect_restarted(cachecore_t *cache) {
   CHECK_INT(sweeper_of(cache).interval_ms, 3600000);
   CHECK_OK(cachecore_sweeper_trigger(cache, &removed));
   CHECK_INT(sweeper_of(cache).healthy, 1);
-  CHECK_OK(cachecore_sweeper_stop(cache, 1000));
+  CHECK_OK(cachecore_sweeper_stop(cache, 60000));
   cachecore_close(cache);
 }
 
@@ -123,11 +123,11 @@ static void sweeper_in_the_child(void) {
   options.interval_ms = 3600000;
   CHECK_OK(cachecore_sweeper_start(cache, &options));
   in_child(cache, expect_stopped);
-  CHECK_OK(cachecore_sweeper_stop(cache, 1000)); /* ours runs on */
+  CHECK_OK(cachecore_sweeper_stop(cache, 60000)); /* ours runs on */
   options.flags = CACHECORE_SWEEPER_RESTART_AFTER_FORK;
   CHECK_OK(cachecore_sweeper_start(cache, &options));
   in_child(cache, expect_restarted);
-  CHECK_OK(cachecore_sweeper_stop(cache, 1000));
+  CHECK_OK(cachecore_sweeper_stop(cache, 60000));
   in_child(cache, expect_stopped); /* stopped before: stays so */
   cachecore_close(cache);
 }
