@@ -43,9 +43,11 @@ class Rule(Protocol):
 
     def judges(self, outcome: Outcome) -> bool:
         """Whether it can tell from such an outcome."""
+        ...
 
     def holds(self, outcome: Outcome, history: History) -> str | None:
         """What is wrong, or None."""
+        ...
 
 
 def _counts(outcome: Outcome) -> bool:

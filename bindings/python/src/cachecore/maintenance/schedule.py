@@ -33,12 +33,15 @@ class Schedule(Protocol):
     @property
     def look_again(self) -> float:
         """Seconds after which ``wait`` may have changed although nothing has happened."""
+        ...
 
     def wait(self, now: Moment, last: Moment) -> float:
         """Seconds until the run after ``last``; 0 and less: it is due."""
+        ...
 
     def latest(self, now: Moment, last: Moment) -> Moment:
         """Where a run is due: the latest moment it was due at, which the next one follows."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def _same_origin(request: Request) -> None:
 def board_router() -> APIRouter:
     """``/dashboard``, its data and buttons, ``/health/cache-cleanup`` and ``/metrics``."""
     made = APIRouter(tags=["cachecore"])
-    page = (resources.files(__package__) / "page.html").read_text()
+    page = (resources.files("cachecore.services.dashboard") / "page.html").read_text()
 
     @made.get("/dashboard", response_class=HTMLResponse)
     async def dashboard() -> HTMLResponse:

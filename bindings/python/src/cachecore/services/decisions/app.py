@@ -105,12 +105,12 @@ def decision_router() -> APIRouter:
         resource: str,
         sensitivity: str | None = None,
     ) -> dict[str, Any]:
-        known: dict[str, Any] | None
         known = await policy.get(user, action, resource, sensitivity=sensitivity)
-        if known is None:
-            known = await request.app.state.evaluate(user, action, resource)
-            await policy.set(user, action, resource, known, sensitivity=sensitivity)
-        return known
+        if known is not None:
+            return dict(known)
+        decision: dict[str, Any] = await request.app.state.evaluate(user, action, resource)
+        await policy.set(user, action, resource, decision, sensitivity=sensitivity)
+        return decision
 
     @made.post("/invalidate")
     async def invalidate(asked: Invalidation, policy: _Policy) -> dict[str, int]:
