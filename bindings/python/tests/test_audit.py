@@ -46,6 +46,13 @@ def test_removal_is_told_to_the_listener() -> None:
         assert sorted(told) == [(b"expired", Cause.EXPIRED), (b"never", Cause.DELETED)]
 
 
+def test_batches_of_any_size(cache: Cache[bytes]) -> None:
+    for number in range(50):
+        cache.set(str(number), b"")
+    for size in (1, 33, 100, 2**32 - 1):
+        assert cache.audit(batch_size=size).scanned == 50
+
+
 def test_arguments(cache: Cache[bytes]) -> None:
     with pytest.raises(TypeError, match="remove"):
         cache.audit(remove=1)  # type: ignore[arg-type]

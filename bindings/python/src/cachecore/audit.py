@@ -123,7 +123,7 @@ class Audited:
             remove_kinds=kinds.value,
             near_expiry_ms=durations.default_ms(near_expiry, "near_expiry"),
             idle_ms=durations.default_ms(idle, "idle"),
-            batch_size=natural(bound(batch_size, "batch_size"), "batch_size", 32),
+            batch_size=natural(bound(batch_size, "batch_size"), "batch_size", 2**32 - 1),
         )
         found = _native.Audit()
         start = key_bytes(prefix)
