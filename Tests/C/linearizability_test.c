@@ -196,6 +196,18 @@ static void forgotten_while_replaced(void) {
   WRONG();
 }
 
+/* A read that found the entry before it was idle writes that down too late. */
+static void used_after_it_idled(void) {
+  begin(1, 1);
+  history.may_evict = history.may_idle = 1;
+  call(0, 1, 9, OPERATION_GET, 1, TOLD_OK);
+  call(1, 2, 3, OPERATION_REPLACE, 2, TOLD_MISS);
+  call(1, 10, 11, OPERATION_GET, 1, TOLD_OK);
+  RIGHT();
+  history.operations[0][0].invoked = 4; /* it began after that */
+  WRONG();
+}
+
 static void full(void) {
   begin(1, 1);
   call(0, 1, 2, OPERATION_SET, 2, TOLD_FULL);
@@ -231,4 +243,4 @@ static void many_at_once(void) {
 TESTS(T(one_thread), T(an_older_value), T(a_foreign_value), T(back_in_time),
       T(a_lost_write), T(two_winners), T(lost_increments), T(lifetimes),
       T(touched), T(a_write_across_the_end), T(forgotten_while_replaced),
-      T(full), T(many_at_once))
+      T(used_after_it_idled), T(full), T(many_at_once))

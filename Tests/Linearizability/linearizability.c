@@ -20,7 +20,9 @@
  * calls may not.  Each call reads the clock once: a write that found the entry
  * alive may end after a read that, with a later reading, did not.  And a write
  * that replaces an entry of a full cache may forget it to make room for what
- * comes in its place: a read in between finds neither.
+ * comes in its place: a read in between finds neither.  And with a time to
+ * idle, a read that found the entry in time may write down that use after
+ * another call has found the entry idle: then it is there once more.
  */
 #include "linearizability.h"
 
@@ -52,7 +54,7 @@ search_t *search_new(void) {
 void search_free(search_t *search) { free(search); }
 
 void history_begin(history_t *history, unsigned threads) {
-  history->may_evict = history->may_be_full = 0;
+  history->may_evict = history->may_idle = history->may_be_full = 0;
   history->is_present = 0;
   history->value = 0;
   history->threads = threads;
@@ -232,6 +234,10 @@ static verdict_t try_call(search_t *search, const state_t *state,
   return search_from(search, next);
 }
 
+static int is_read(const operation_t *call) {
+  return call->kind == OPERATION_GET || call->kind == OPERATION_CONTAINS;
+}
+
 /* Whether a write is out that may have forgotten the entry that it replaces. */
 static int is_being_replaced(const history_t *history, const state_t *state,
                              const operation_t *read) {
@@ -247,7 +253,20 @@ static int is_being_replaced(const history_t *history, const state_t *state,
   return 0;
 }
 
-/* A read that was told of nothing, where something is: goes on with that still
+/* Whether a read is out that may yet write down that it used the entry. */
+static int is_being_used(const history_t *history, const state_t *state,
+                         const operation_t *other) {
+  unsigned thread;
+  for (thread = 0; thread < history->threads; thread++) {
+    const operation_t *call = next_of(history, state, thread);
+    if (call != NULL && call->status == TOLD_OK &&
+        call->kind == OPERATION_GET && call->invoked <= other->returned)
+      return 1;
+  }
+  return 0;
+}
+
+/* A call that was told of nothing, where something is: goes on with that still
  * being there for other calls, if that can be. */
 static verdict_t try_missing(search_t *search, const state_t *state,
                              unsigned thread, const operation_t *call) {
@@ -255,17 +274,16 @@ static verdict_t try_missing(search_t *search, const state_t *state,
   verdict_t verdict = NOT_LINEARIZABLE;
   state_t next = *state;
   next.done += (uint64_t)1 << 8 * thread;
-  if (history->may_evict && is_being_replaced(history, state, call))
+  if ((history->may_evict && is_read(call) &&
+       is_being_replaced(history, state, call)) ||
+      (history->may_idle && is_being_used(history, state, call)))
     verdict = search_from(search, next);
-  if (verdict == NOT_LINEARIZABLE && may_be_over(history, state, call)) {
+  if (verdict == NOT_LINEARIZABLE && is_read(call) &&
+      may_be_over(history, state, call)) {
     if (call->clock_high < next.latest) next.latest = call->clock_high;
     verdict = search_from(search, next);
   }
   return verdict;
-}
-
-static int is_read(const operation_t *call) {
-  return call->kind == OPERATION_GET || call->kind == OPERATION_CONTAINS;
 }
 
 static verdict_t search_from(search_t *search, state_t state) {
@@ -279,7 +297,8 @@ static verdict_t search_from(search_t *search, state_t state) {
   for (thread = 0; thread < history->threads; thread++) {
     const operation_t *call = next_of(history, &state, thread);
     if (call == NULL || call->invoked > limit) continue;
-    if (is_read(call) && call->status == TOLD_MISS && state.is_present) {
+    if ((is_read(call) || history->may_idle) && call->status == TOLD_MISS &&
+        state.is_present) {
       verdict = try_missing(search, &state, thread, call);
       if (verdict != NOT_LINEARIZABLE) return verdict;
       if (!history->may_evict) continue;

@@ -59,6 +59,7 @@ final class Play {
     for (number, history) in histories.enumerated() {
       history_begin(history, UInt32(actorCount))
       history.pointee.may_evict = scenario.mayEvict ? 1 : 0
+      history.pointee.may_idle = scenario.options.defaultTtiMs != 0 ? 1 : 0
       history.pointee.may_be_full = scenario.isNoEvict ? 1 : 0
       if scenario.fillsUp || scenario.isReadMostly, random.chance(80) { storeAtFirst(number) }
     }

@@ -53,6 +53,7 @@ typedef struct operation {
 /* All calls on one key: each thread's in order.  Filled by the recorder. */
 typedef struct history {
   int may_evict; /* an entry may go at any moment */
+  int may_idle; /* entries that are not used for a time go */
   int may_be_full; /* a write may be FULL, and change nothing */
   int is_present; /* before the first call, for ever */
   uint64_t value;
