@@ -138,7 +138,7 @@ test-compat: lib ## other projects' own tests, from PyPI, on our Python package
 	$(PYTHON) bindings/python/tests/compat_frameworks/run.py
 
 .PHONY: bench bench-quick bench-services hitratio bench-guard
-bench: lib ## measure everything beside the peers: docs/benchmarks.md (20 minutes)
+bench: lib ## measure everything beside the peers: docs/benchmarks.md (half an hour)
 	$(MAKE) -C bench full $(if $(NAME),NAME=$(NAME))
 
 bench-quick: lib ## the same, roughly, in three minutes: build/bench/quick
