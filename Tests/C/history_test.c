@@ -225,7 +225,8 @@ static cachecore_status_t perform_broken(trial_t *trial, unsigned key,
       return set_value(trial, key, call->value, call->ttl);
     case SPLIT_ADD:
       if (call->kind != OPERATION_ADD) break;
-      if (cachecore_contains(trial->cache, &key, 8) == 0)
+      other.kind = OPERATION_CONTAINS;
+      if (perform(trial, key, &other, 0) == CACHECORE_OK)
         return CACHECORE_EXISTS;
       sched_yield();
       return set_value(trial, key, call->value, call->ttl);
