@@ -1,17 +1,29 @@
 import CCacheCore
 import CacheCore
 
+/// What `get` and `peek` have in common.
+@inline(__always)
+private func copyOut(
+  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ keySize: Int,
+  _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size: UnsafeMutablePointer<Int>?,
+  _ read: (Cache, UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer, inout Int) -> Outcome
+) -> cachecore_status_t {
+  var status = success
+  guard let cache = open(cache, &status) else { return status }
+  guard let size, let key = CacheCoreABI.key(key, keySize),
+    let buffer = CacheCoreABI.buffer(buffer, capacity)
+  else { return argumentError }
+  return read(cache, key, buffer, &size.pointee).rawValue
+}
+
 @c @implementation
 public func cachecore_get(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let size_out, let key = CacheCoreABI.key(key, key_size),
-    let buffer = CacheCoreABI.buffer(buffer, capacity)
-  else { return argumentError }
-  return cache.get(key, into: buffer, size: &size_out.pointee).rawValue
+  copyOut(cache, key, key_size, buffer, capacity, size_out) { cache, key, buffer, size in
+    cache.get(key, into: buffer, size: &size)
+  }
 }
 
 @c @implementation
@@ -19,12 +31,9 @@ public func cachecore_peek(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let size_out, let key = CacheCoreABI.key(key, key_size),
-    let buffer = CacheCoreABI.buffer(buffer, capacity)
-  else { return argumentError }
-  return cache.peek(key, into: buffer, size: &size_out.pointee).rawValue
+  copyOut(cache, key, key_size, buffer, capacity, size_out) { cache, key, buffer, size in
+    cache.peek(key, into: buffer, size: &size)
+  }
 }
 
 @c @implementation

@@ -42,10 +42,11 @@ package struct Audit {
     count == 0 ? nil : UInt64(sum / Double(count))
   }
 
-  /// Counts an entry. Whether it is to be removed.
-  fileprivate mutating func add(
-    _ entry: Entry, in shard: Shard, at now: UInt64, _ options: Options
-  ) -> Bool {
+  /// Counts an entry, and removes it if it is of a kind that is to be.
+  fileprivate mutating func look(
+    at ref: Ref, in shard: Shard, at now: UInt64, _ options: Options
+  ) {
+    let entry = shard.entry(ref)
     let (use, term) = (entry.useNow, entry.termNow)
     let size = UInt64(entry.units) * UInt64(Entry.unit)
     let kinds = kinds(of: use, term, in: shard, at: now, options)
@@ -60,10 +61,10 @@ package struct Audit {
       ageMs += Double(now - min(now, stored))
       if kinds & Kind.withoutExpiry == 0 { ttlMs += Double(shard.end(use, term) - now) }
     }
-    guard kinds & options.removing != 0 else { return false }
+    guard kinds & options.removing != 0 else { return }
     removed += 1
     removedBytes += size
-    return true
+    shard.discard(ref, isLive: kinds & Kind.expired == 0)
   }
 
   private func kinds(
@@ -87,19 +88,17 @@ extension Cache {
   package func audit(_ prefix: UnsafeRawBufferPointer, _ options: Audit.Options) -> Audit {
     var audit = Audit()
     forEachShard { shard in
+      let removedBefore = audit.removed
       var position: UInt64 = 0
       inSlices(shard) { _ in
         let now = clock.coarse
         let next = shard.walk(prefix, from: position, limit: options.batchSize) { ref in
-          let isLive = shard.isLive(ref, at: now)
-          if audit.add(shard.entry(ref), in: shard, at: now, options) {
-            shard.discard(ref, isLive: isLive)
-          }
+          audit.look(at: ref, in: shard, at: now, options)
         }
         position = next ?? 0
         return next == nil
       }
-      if audit.removed > 0 { inSlices(shard) { _ in shard.trim() != .more } }
+      if audit.removed > removedBefore { inSlices(shard) { _ in shard.trim() != .more } }
     }
     return audit
   }

@@ -16,12 +16,13 @@ import Synchronization
 /// moved `next` on, without a lock: the tick is 0 meanwhile and set last, and
 /// who reads a note looks at it before and after.
 package struct HitHistory {
-  package static let size = 1600 + 32 * noteSize
-  private static let noteSize = 24
   private static let minute: UInt64 = 60_000
   private static let hour: UInt64 = 3_600_000
   private static let minutes: UInt64 = 64
   private static let hours: UInt64 = 32
+  private static let noteSize = 24
+  private static let minutesOffset = 64
+  private static let hoursOffset = minutesOffset + Int(minutes) * noteSize
 
   private let region: Region
   private var base: UnsafeMutableRawPointer { region.history }
@@ -96,11 +97,11 @@ package struct HitHistory {
   // MARK: Notes
 
   private func minuteNote(_ minute: UInt64) -> UnsafeMutableRawPointer {
-    base + 64 + Int(minute % HitHistory.minutes) * HitHistory.noteSize
+    base + HitHistory.minutesOffset + Int(minute % HitHistory.minutes) * HitHistory.noteSize
   }
 
   private func hourNote(_ hour: UInt64) -> UnsafeMutableRawPointer {
-    base + 1600 + Int(hour % HitHistory.hours) * HitHistory.noteSize
+    base + HitHistory.hoursOffset + Int(hour % HitHistory.hours) * HitHistory.noteSize
   }
 
   private func write(_ reading: Reading, to note: UnsafeMutableRawPointer) {

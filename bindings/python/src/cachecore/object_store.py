@@ -124,7 +124,7 @@ class ObjectStore(Generic[K, V]):
     def get(self, key: K, default: Any = None) -> Any:
         """The object, or ``default``.  Counts as a use, and as a hit or a miss."""
         hashed, _, slot = self._find(key)
-        id = _ID.pack(hashed, _NOBODY) if slot is None else slot.id
+        id = _id_of(hashed, slot)
         size = ctypes.c_size_t()
         ticket = ctypes.c_uint64()
         status = _native.get(
@@ -148,7 +148,7 @@ class ObjectStore(Generic[K, V]):
 
     def _look(self, key: K) -> _Slot[K, V] | None:
         hashed, _, slot = self._find(key)
-        id = _ID.pack(hashed, _NOBODY) if slot is None else slot.id
+        id = _id_of(hashed, slot)
         status = _native.contains(self._handle, id, _ID_SIZE)
         if status < 0:
             raise self._failure("cachecore_contains", status)
@@ -222,7 +222,7 @@ class ObjectStore(Generic[K, V]):
     def _remove(self, key: K) -> _Slot[K, V] | None:
         while True:
             hashed, alike, slot = self._find(key)
-            id = _ID.pack(hashed, _NOBODY) if slot is None else slot.id
+            id = _id_of(hashed, slot)
             with _changing:
                 if self._table.get(hashed, ()) is alike:
                     status = _native.delete(self._handle, id, _ID_SIZE)
@@ -327,3 +327,8 @@ class ObjectStore(Generic[K, V]):
 
 def _without(alike: _Alike[K, V], slot: _Slot[K, V]) -> _Alike[K, V]:
     return tuple(other for other in alike if other is not slot)
+
+
+def _id_of(hashed: int, slot: _Slot[Any, Any] | None) -> bytes:
+    """What the engine calls a key; without a slot, what it has nothing under."""
+    return _ID.pack(hashed, _NOBODY) if slot is None else slot.id
