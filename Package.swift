@@ -35,7 +35,8 @@ let scheduledTargets: [Target] =
     .target(name: "Fibers", path: "Tests/Fibers"),
     .target(name: "Linearizability", path: "Tests/Linearizability"),
     .executableTarget(
-      name: "schedules", dependencies: ["CacheCore", "CPlatform", "Fibers", "Linearizability"],
+      name: "schedules",
+      dependencies: ["CacheCore", "CPlatform", "Fibers", "Linearizability", "SeededRandom"],
       path: "Tests/Schedules", swiftSettings: scheduledSettings),
   ] : []
 
@@ -66,8 +67,9 @@ let package = Package(
     .target(
       name: "CacheCoreABI", dependencies: ["CacheCore", "CCacheCore"],
       swiftSettings: engineSettings, linkerSettings: librarySettings),
+    .target(name: "SeededRandom", path: "Tests/SeededRandom"),
     .testTarget(
-      name: "CacheCoreTests", dependencies: ["CacheCore", "CPlatform"]),
+      name: "CacheCoreTests", dependencies: ["CacheCore", "CPlatform", "SeededRandom"]),
   ] + scheduledTargets,
   swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,6 @@
 import CPlatform
 import CacheCore
+import SeededRandom
 import Testing
 
 /// Regions that come from outside: what a cache makes of them.

@@ -1,4 +1,5 @@
 import CacheCore
+import SeededRandom
 import Testing
 
 /// The cache as one would write it without a thought for speed: what the engine

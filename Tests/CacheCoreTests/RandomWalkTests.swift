@@ -1,4 +1,5 @@
 import CacheCore
+import SeededRandom
 import Testing
 
 /// Everything at random, over every combination of options: no trap, no foreign

@@ -1,4 +1,5 @@
 import CacheCore
+import SeededRandom
 import Testing
 
 /// A shard of its own, as the ground the structures stand on.

@@ -2,6 +2,7 @@ import CPlatform
 import CacheCore
 import Fibers
 import Linearizability
+import SeededRandom
 
 /// One of the threads of a schedule: a script of calls, and what it was told.
 final class Actor {

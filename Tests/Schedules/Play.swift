@@ -1,6 +1,7 @@
 import CPlatform
 import CacheCore
 @preconcurrency import Linearizability
+import SeededRandom
 
 /// One schedule: a scenario, its cache, actors who call it, and what must hold
 /// in the end.

@@ -1,4 +1,5 @@
 import CacheCore
+import SeededRandom
 
 /// What a schedule is played on: a cache so small that everything happens to it
 /// within a few calls, and what goes on around the keys that are recorded. All

@@ -1,6 +1,7 @@
 import CPlatform
 import CacheCore
 import Fibers
+import SeededRandom
 
 /// Plays several threads by itself: one runs at a time, and at every step of the
 /// engine (an access to memory that threads share) a seeded generator says
@@ -203,19 +204,4 @@ enum Fibers {
     while pool.count <= number { pool.append(fiber_new()!) }
     return pool[number]
   }
-}
-
-/// A small seeded generator (SplitMix64).
-struct Random {
-  var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-  mutating func below(_ n: Int) -> Int { Int(next() % UInt64(n)) }
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 }
