@@ -7,6 +7,7 @@
 #
 # What is found new is kept in build/fuzz/TARGET, an input that fails in
 # build/fuzz/TARGET-crash-*: run it again by build/fuzz/bin/TARGET FILE.
+# SEED=N in the environment makes the new inputs the same each time.
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
 cd "$(dirname "$0")/.."
@@ -28,7 +29,7 @@ for target in "${targets[@]}"; do
     corpus) options+=(-runs=0) ;;
     # By edges alone: how often one is passed would make a hundred times as many.
     keep) options+=(-merge=1 -use_counters=0); corpora+=("build/fuzz/$target") ;;
-    *) options+=(-max_total_time="$action"); corpora=("build/fuzz/$target" "$corpus") ;;
+    *) options+=(-max_total_time="$action" -seed="${SEED:-0}"); corpora=("build/fuzz/$target" "$corpus") ;;
   esac
   # Its last lines say how much was tried; all of it, if something was found.
   log=build/fuzz/$target.log
