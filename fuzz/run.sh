@@ -29,7 +29,8 @@ for target in "${targets[@]}"; do
     corpus) options+=(-runs=0) ;;
     # By edges alone: how often one is passed would make a hundred times as many.
     keep) options+=(-merge=1 -use_counters=0); corpora+=("build/fuzz/$target") ;;
-    *) options+=(-max_total_time="$action" -seed="${SEED:-0}"); corpora=("build/fuzz/$target" "$corpus") ;;
+    *) options+=(-max_total_time="$action" -seed="${SEED:-0}")
+       corpora=("build/fuzz/$target" "$corpus") ;;
   esac
   # Its last lines say how much was tried; all of it, if something was found.
   log=build/fuzz/$target.log

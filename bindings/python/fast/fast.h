@@ -123,6 +123,7 @@ PyObject *byte_store_load(ByteStore *self, PyObject *content);
 
 extern PyType_Spec byte_store_spec;
 extern PyType_Spec object_store_spec;
+extern PyType_Spec answers_spec;
 
 /* Defines one of them, of functions and tables that have these names in the
  * file that says so. */

@@ -60,7 +60,8 @@ PyMODINIT_FUNC PyInit__fast(void) {
 
   if (module == NULL) return NULL;
   if (add_type(module, &byte_store_spec) < 0 ||
-      add_type(module, &object_store_spec) < 0) {
+      add_type(module, &object_store_spec) < 0 ||
+      add_type(module, &answers_spec) < 0) {
     Py_DECREF(module);
     return NULL;
   }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .answers import Answers as Answers
 from .byte_store import ByteStore as ByteStore
 from .object_store import ObjectStore as ObjectStore
 

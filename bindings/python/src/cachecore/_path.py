@@ -1,7 +1,7 @@
 """Which of the two paths to the library is in use, chosen once, at import.
 
 The compiled path is the extension ``_fast``, in wheels built for it; the other is ctypes alone.
-Both are the same classes with the same behaviour, ``ByteStore`` and ``ObjectStore``.  The
+Both are the same classes with the same behaviour: ``ByteStore``, ``ObjectStore``, ``Answers``.  The
 environment variable ``CACHECORE_PURE``, set to anything but "0", chooses ctypes where both are there.
 """
 
@@ -45,10 +45,12 @@ _module = _compiled()
 compiled = _module is not None
 
 if TYPE_CHECKING or _module is None:
+    from .answers import Answers
     from .byte_store import ByteStore
     from .object_store import ObjectStore
 else:
+    Answers = _module.Answers
     ByteStore = _module.ByteStore
     ObjectStore = _module.ObjectStore
 
-__all__ = ["ByteStore", "ObjectStore", "compiled"]
+__all__ = ["Answers", "ByteStore", "ObjectStore", "compiled"]

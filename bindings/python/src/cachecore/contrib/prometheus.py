@@ -29,7 +29,7 @@ from prometheus_client.core import (
 )
 
 from ..policy.cache import PolicyCache
-from ..policy.metrics import LATENCY_BOUNDS_NS
+from ..latency import LATENCY_BOUNDS_NS
 from .measures import COUNTERS, GAUGES, Caches, by_name, readings
 
 log = logging.getLogger("cachecore.prometheus")

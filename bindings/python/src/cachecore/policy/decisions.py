@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter_ns
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from .decision import Decision, decoded, encoded
 from .keys import KEY_PREFIX, Context, decision_key
-from .metrics import PolicyMetrics
+from .metrics import Outcome, PolicyMetrics
 from .revalidation import Question, Revalidation
 from .store import Store
 from .ttl import (
@@ -28,6 +28,7 @@ T = TypeVar("T")
 Lookup: TypeAlias = "tuple[str, str, str, Context | None]"
 Entry: TypeAlias = "tuple[str, str, str, Decision, Context | None, float | None]"
 Preload: TypeAlias = "tuple[str, str, str, Decision, Context | None]"
+Looked: TypeAlias = "tuple[Outcome, Decision | None]"
 
 
 class Decisions:
@@ -65,7 +66,6 @@ class Decisions:
         self.enabled = enabled
         self.use_optimized_ttl = use_optimized_ttl
         self.stale_while_revalidate = stale_while_revalidate
-        self.metrics = PolicyMetrics()
         if not 0 < self.ttl_seconds < math.inf:
             raise ValueError("ttl_seconds must be greater than 0, and finite")
         if store is None:
@@ -73,6 +73,8 @@ class Decisions:
 
             store = open_native_store(self.max_size, self.ttl_seconds)
         self.store: Store = store
+        self._answers = store.answers
+        self.metrics = PolicyMetrics(self._answers)
         self._revalidation = Revalidation(store, self.metrics)
         self._evictions_before = store.evictions  # the store's, when these metrics began
         fields = {"implementation": store.implementation, "ttl_seconds": self.ttl_seconds}
@@ -95,41 +97,55 @@ class Decisions:
         """
         if not self.enabled:
             return None
+        if sensitivity is not None and self._revalidates(sensitivity):
+            question = Question(user_id, action, resource, context, sensitivity)
+            return await self._get_measured(self._get_or_revalidate, question)
+        if self._answers is None:
+            question = Question(user_id, action, resource, context, sensitivity)
+            return await self._get_measured(self._get, question)
+        try:
+            return self._answers.ask(user_id, action, resource, context)
+        except Exception as error:
+            self.metrics.failed_read("get", None)
+            self._report("policy_cache_get_error", error)
+            return None
+
+    def _revalidates(self, sensitivity: str) -> bool:
+        return (
+            sensitivity in REVALIDATED
+            and self.stale_while_revalidate
+            and self._revalidation.callback is not None
+        )
+
+    async def _get_measured(
+        self, get: Callable[[Question], Awaitable[Looked]], question: Question
+    ) -> Decision | None:
         began = perf_counter_ns()
         try:
-            key = decision_key(user_id, action, resource, context)
-            if sensitivity in REVALIDATED and self.stale_while_revalidate:
-                if self._revalidation.callback is not None:
-                    question = Question(user_id, action, resource, context, str(sensitivity))
-                    return await self._get_or_revalidate(key, question, began)
-            get_now = self.store.get_now
-            text = await self.store.get(key) if get_now is None else get_now(key)
-            decision = None if text is None else decoded(text)
+            outcome, decision = await get(question)
         except Exception as error:
             self.metrics.failed_read("get", perf_counter_ns() - began)
             self._report("policy_cache_get_error", error)
             return None
-        if text is None:
-            self.metrics.lookup("misses", perf_counter_ns() - began)
-        else:
-            self.metrics.hit(perf_counter_ns() - began)
+        self.metrics.lookup(outcome, perf_counter_ns() - began)
         return decision
 
-    async def _get_or_revalidate(self, key: str, question: Question, began: int) -> Decision | None:
+    async def _get(self, question: Question) -> Looked:
+        text = await self.store.get(decision_key(*question[:4]))
+        return ("miss", None) if text is None else ("hit", decoded(text))
+
+    async def _get_or_revalidate(self, question: Question) -> Looked:
+        key = decision_key(*question[:4])
         found = await self.store.find(key)
         if found is None:
-            self.metrics.lookup("misses", perf_counter_ns() - began)
-            return None
+            return "miss", None
         decision = decoded(found.text)
         ttl = self._get_ttl_for_sensitivity(question.sensitivity)
         lifetime = ttl if found.lifetime is None else found.lifetime
-        stale = found.ttl < lifetime * self.STALE_THRESHOLD_RATIO
-        if stale:
-            self._revalidation.begin(key, question, found, ttl)
-            self.metrics.lookup("stale_hits", perf_counter_ns() - began)
-        else:
-            self.metrics.hit(perf_counter_ns() - began)
-        return decision
+        if found.ttl >= lifetime * self.STALE_THRESHOLD_RATIO:
+            return "hit", decision
+        self._revalidation.begin(key, question, found, ttl)
+        return "stale hit", decision
 
     async def set(
         self,

@@ -11,10 +11,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from .._path import Answers
 from ..cache import Cache
 from ..errors import CacheCoreError
 from ..sweeper import Sweeper
-from .keys import KEY_PREFIX, Selection, glob_expression, glob_prefix
+from .decision import parsed
+from .keys import KEY_PREFIX, Selection, decision_key, glob_expression, glob_prefix
 from .store import Found
 
 _DELETED_AT_ONCE: Final = 1024
@@ -27,7 +29,7 @@ class NativeStore:
 
     def __init__(self, cache: Cache[bytes]) -> None:
         self.cache = cache
-        self.get_now: Callable[[str], bytes | None] = cache.get
+        self.answers = Answers(cache.get, decision_key, parsed)
 
     async def get(self, key: str) -> bytes | None:
         return self.cache.get(key)

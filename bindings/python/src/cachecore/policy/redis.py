@@ -42,7 +42,7 @@ class RedisStore:
     """Entries expire by themselves, and there is nothing to sweep.  One event loop per store."""
 
     implementation = "redis"
-    get_now = None
+    answers = None
     evictions = 0  # Redis says so only for the whole server
 
     def __init__(self, client: Redis) -> None:

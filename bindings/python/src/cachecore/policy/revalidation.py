@@ -22,7 +22,7 @@ class Question(NamedTuple):
     action: str
     resource: str
     context: Context | None
-    sensitivity: str
+    sensitivity: str | None
 
 
 class Revalidation:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from ..answers import Answers
 from .keys import Selection
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Store(Protocol):
     implementation: str
 
     @property
-    def get_now(self) -> Callable[[str], bytes | None] | None:
-        """As ``get``, of a store that never waits; None of one that may."""
+    def answers(self) -> Answers | None:
+        """Decisions by question, of a store that never waits; None of one that may."""
         ...
 
     async def get(self, key: str) -> bytes | None: ...

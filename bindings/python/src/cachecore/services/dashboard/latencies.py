@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from ...policy.metrics import Latency
+from ...latency import Latency
 
 
 class Latencies:

@@ -13,7 +13,7 @@ from ...cache import Cache
 from ...durations import NEVER
 from ...errors import CacheCoreError, RefusedError
 from ...maintenance.clock import Clock, SystemClock
-from ...policy.metrics import Latency
+from ...latency import Latency
 from .experiment import TTLExperiment
 from .forecast import TTLForecast
 
