@@ -70,6 +70,12 @@ def test_the_sweepers_health_has_the_seeds_shape(client: TestClient) -> None:
     } <= set(report["metrics"])
 
 
+def test_the_dashboard_counts_hits_at_once(client: TestClient) -> None:
+    for _ in range(4):
+        client.get("/api/decisions", params=ASK)
+    assert client.get("/dashboard/data").json()["latencies"]["look-up"]["count"] == 4
+
+
 def test_the_dashboards_routes(client: TestClient) -> None:
     client.get("/api/decisions", params=ASK)
     page = client.get("/dashboard")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ...latency import Latency
@@ -15,7 +15,8 @@ class Latencies:
 
     def __init__(self, *names: str) -> None:
         self._lock = threading.Lock()
-        self._by_name = {name: Latency() for name in names}
+        self._own = {name: Latency() for name in names}
+        self._shared: dict[str, Callable[[], Latency]] = {}
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
@@ -25,14 +26,15 @@ class Latencies:
         finally:
             duration = time.perf_counter_ns() - begun
             with self._lock:
-                self._by_name[name].record(duration)
+                self._own[name].record(duration)
 
-    def share(self, name: str, latency: Latency) -> None:
-        """Shows one that somebody else records, too."""
-        self._by_name[name] = latency
+    def share(self, name: str, latency: Callable[[], Latency]) -> None:
+        """Shows what somebody else records, as of the moment when it is shown."""
+        self._shared[name] = latency
 
     def to_dict(self) -> Mapping[str, Mapping[str, float]]:
         """Milliseconds; a percentile is its bucket's upper bound, a power of two nanoseconds."""
+        shared = {name: latency() for name, latency in self._shared.items()}
         with self._lock:
             return {
                 name: {
@@ -42,5 +44,5 @@ class Latencies:
                     "p99": latency.percentile_ms(99),
                     "max": latency.max_ns / 1e6,
                 }
-                for name, latency in self._by_name.items()
+                for name, latency in {**self._own, **shared}.items()
             }

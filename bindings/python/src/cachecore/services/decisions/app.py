@@ -59,7 +59,7 @@ def create_app(
             on_alert=settings.alert_hook(),
         )
         latencies = Latencies()
-        latencies.share("look-up", policy.metrics.cache_latency)
+        latencies.share("look-up", lambda: policy.metrics.cache_latency)
         board = Board(caches, runner, latencies=latencies, sweep_interval=settings.sweep_interval)
         app.state.policy, app.state.board = policy, board
         async with runner, board.lifespan():

@@ -68,8 +68,8 @@ def create_app(settings: PermissionSettings | None = None, load: Loader = demons
             on_alert=settings.alert_hook(),
         )
         latencies = Latencies()
-        latencies.share("look-up", permissions.lookups)
-        latencies.share("load", permissions.loads)
+        latencies.share("look-up", lambda: permissions.lookups)
+        latencies.share("load", lambda: permissions.loads)
         board = Board({"permissions": permissions.cache}, cleanup.runner, latencies=latencies)
         app.state.permissions, app.state.cleanup, app.state.board = permissions, cleanup, board
         await cleanup.start()
