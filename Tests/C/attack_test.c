@@ -201,11 +201,11 @@ static void keys_of_every_size_at_the_limits(void) {
   cachecore_close(cache);
 }
 
-/* Around 16 MiB an entry's layout changes. */
+/* At 512 KiB an entry's layout changes. */
 static void values_of_every_size_at_the_limits(void) {
   static const size_t sizes[] = {0, 1, 7, 8, 9, 4095, 4096, 65535, 65536,
-                                 (1u << 24) - 2, (1u << 24) - 1, 1u << 24,
-                                 (1u << 24) + 1};
+                                 (1u << 19) - 2, (1u << 19) - 1, 1u << 19,
+                                 (1u << 19) + 1, 1u << 24};
   char *value = malloc(1u << 25), *copy = malloc(1u << 25);
   cachecore_t *cache = open_exact(100, 0, 0);
   size_t i, size;

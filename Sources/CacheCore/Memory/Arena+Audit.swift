@@ -52,7 +52,7 @@ extension Arena {
         holeUnits += UInt64(units)
         holes += 1
       } else {
-        try require(entry(ref).hasFlag(Entry.Flag.afterHole) == isAfterHole, "a block's neighbour")
+        try require(entry(ref).hasMark(Entry.Mark.afterHole) == isAfterHole, "a block's neighbour")
         isAfterHole = false
         usedUnits += UInt64(units)
         blocks += 1
@@ -84,7 +84,8 @@ extension Arena {
       try require(units >= UInt64(Entry.unitsMin) && units <= room, "the size of a hole")
       let isWhole =
         use.word & ~(Entry.Flag.hole | Entry.Flag.discarded) == 0
-        && block.term.relaxed <= units * UInt64(Entry.unit)
+        && block.termNow.marks == 0 && block.termNow.shortValueSize == 0
+        && block.discardedBytes <= units * UInt64(Entry.unit)
         && (block.base + Int(units) * Entry.unit).atomic32(-4).relaxed == UInt32(units)
       try require(isWhole, "a hole")
     } else {

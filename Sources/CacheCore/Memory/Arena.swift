@@ -129,7 +129,7 @@ package struct Arena {
       return 0
     }
     state.pointee.usedUnits += UInt64(size)
-    entry(hole + size).clearFlag(Entry.Flag.afterHole)
+    entry(hole + size).clearMark(Entry.Mark.afterHole)
     return UInt64(rest) << Entry.Flag.slackShift
   }
 
@@ -144,7 +144,7 @@ package struct Arena {
       units += right
       pages.removeBoundary(end, next: end + right, top: state.pointee.top)
     }
-    if entry(ref).hasFlag(Entry.Flag.afterHole) {
+    if entry(ref).hasMark(Entry.Mark.afterHole) {
       let left = (base + Int(ref) * Entry.unit).atomic32(-4).relaxed
       start = ref - left
       _ = removeHole(start)
@@ -156,7 +156,7 @@ package struct Arena {
       state.pointee.top = start
     } else {
       makeHole(start, units)
-      entry(start + units).setFlag(Entry.Flag.afterHole)
+      entry(start + units).setMark(Entry.Mark.afterHole)
     }
   }
 
@@ -195,7 +195,7 @@ package struct Arena {
     makeHole(ref, place - ref)
     pages.addBoundary(place)
     state.pointee.usedUnits += UInt64(rest)
-    entry(place).use.relaxed = Entry.Flag.afterHole
+    entry(place).term.relaxed = Entry.Mark.afterHole
     var window = Window(start: place)
     absorb(rest, &window)
     return window
@@ -203,28 +203,24 @@ package struct Arena {
 
   /// Makes a window of a block that was allocated and not written.
   package func claim(_ window: inout Window, units: UInt32) {
-    entry(window.start).use.relaxed = 0
+    entry(window.start).term.relaxed = 0
     absorb(units, &window)
   }
 
   private func absorb(_ units: UInt32, _ window: inout Window) {
     let absorbed = window.end
-    let flags =
-      window.units == 0
-      ? entry(absorbed).use.relaxed & Entry.Flag.afterHole
-      : entry(window.start).use.relaxed & Entry.Flag.afterHole
     window.units += units
     let top = state.pointee.top
     if absorbed != window.start {
       pages.removeBoundary(absorbed, next: window.end, top: top)
     }
-    if window.end != top { entry(window.end).clearFlag(Entry.Flag.afterHole) }
+    if window.end != top { entry(window.end).clearMark(Entry.Mark.afterHole) }
     let block = entry(window.start)
     block.identity.relaxed = Entry.Identity.dead
-    block.term.relaxed = 0
+    block.term.relaxed &= Entry.Mark.afterHole
     block.base.atomic64(Entry.headerSize).relaxed =
       UInt64(window.units) * UInt64(Entry.unit) - UInt64(Entry.headerSize) - 8
-    block.use.relaxed = Entry.Use(lastUsed: 0, keySize: 0, flags: flags | Entry.Flag.long).word
+    block.use.relaxed = Entry.Use(lastUsed: 0, keySize: 0, flags: Entry.Flag.long).word
   }
 
   /// Makes the window a hole like any other, or part of the unused end.
@@ -264,19 +260,18 @@ package struct Arena {
   }
 
   /// Discards the whole pages between a hole's header and its last bytes, or as
-  /// many as `left` bytes have. The hole's `term` says how many bytes were
-  /// discarded before. False if the system refused.
+  /// many as `left` bytes have. False if the system refused.
   private func discard(_ ref: Ref, upTo left: inout UInt64) -> Bool {
     let hole = entry(ref)
     let page = UInt64(Geometry.page)
     let start = UInt64(ref) * UInt64(Entry.unit)
     let end = (start + UInt64(hole.units) * UInt64(Entry.unit) - 4) / page * page
     let first = (start + UInt64(Entry.headerSize) + page - 1) / page * page
-    let from = first + hole.term.relaxed
+    let from = first + hole.discardedBytes
     let to = min(end, from + left)
     if from < to {
       guard platform_discard(base + Int(from), Int(to - from)) == 0 else { return false }
-      hole.term.relaxed += to - from
+      hole.discardedBytes += to - from
       left -= to - from
     }
     if to >= end { hole.setFlag(Entry.Flag.discarded) }

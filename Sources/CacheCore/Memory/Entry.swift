@@ -10,31 +10,33 @@ package typealias Ref = UInt32
 ///
 ///     0  previous   u32   in the recency list; in a hole: in its bin
 ///     4  next       u32
-///     8  identity   u64   version 48 | segment 3 | dead 1 | leases 12
+///     8  identity   u64   version 48 | spare 3 | dead 1 | leases 12
 ///    16  use        u64   last used 40 | key size 16 | flags 8
-///    24  term       u64   deadline 40 | value size 24
+///    24  term       u64   deadline 40 | segment 3 | marks 2 | value size 19
 ///    32  key bytes, then value bytes
 ///
 /// 32 bytes beyond key and value, and everything `inspect` reports is exact.
-/// A value of 16 MiB or more does not fit the 24 bits: its size follows the
+/// A value of 512 KiB or more does not fit the 19 bits: its size follows the
 /// header as a u64, before the key, and the flag `isLong` says so.
 ///
 /// A hole keeps its size in units in `identity` and, for its right neighbour,
-/// in its last four bytes; `use` holds the flags alone.
+/// in its last four bytes; `use` holds the flags alone, and `term`, in place of a
+/// deadline, how many of its inner bytes are back with the system.
 ///
 /// Readers look at `use`, `term` and the bytes without a lock, and may look at
 /// a block that is no longer what they took it for; they find out before they
 /// use anything (Shard+Lookup.swift). Two words they also change, under a guard
 /// that keeps the block from becoming something else meanwhile: `use`, to set
 /// the time of last use, and `identity`, to count a lease. So whoever holds the
-/// lock changes these two atomically as well.
+/// lock changes these two atomically as well, which costs; what it changes often,
+/// segment and marks, is in `term`, which nobody else writes.
 package struct Entry {
   package static let headerSize = 32
   package static let unit = 8
   /// The smallest block: a header and room for a hole's trailing size.
   package static let unitsMin: UInt32 = 5
   package static let leasesMax: UInt64 = 4095
-  package static let shortValueSizeMax: UInt64 = (1 << 24) - 1
+  package static let shortValueSizeMax: UInt64 = (1 << 19) - 1
 
   package let base: UnsafeMutableRawPointer
 
@@ -83,23 +85,29 @@ package struct Entry {
   /// them.
   package enum Flag {
     package static let hole: UInt64 = 1
-    /// The block to the left is a hole.
-    package static let afterHole: UInt64 = 2
-    package static let long: UInt64 = 4
-    /// Counted as expired and waiting to be removed.
-    package static let expired: UInt64 = 8
+    package static let long: UInt64 = 2
+    /// The inner pages of this hole are back with the system.
+    package static let discarded: UInt64 = 4
     /// Units the block has beyond what its contents need: 3 bits.
     package static let slackShift: UInt64 = 4
-    /// The inner pages of this hole are back with the system.
-    package static let discarded: UInt64 = 128
+  }
+
+  /// Bits 19 to 23 of `term`. A hole has none of them.
+  package enum Mark {
+    /// The block to the left is a hole.
+    package static let afterHole: UInt64 = 1 << 19
+    /// Counted as expired and waiting to be removed.
+    package static let expired: UInt64 = 1 << 20
+    /// Where the policy has it.
+    package static let segmentShift: UInt64 = 21
+    package static let segment: UInt64 = 7 << segmentShift
+    package static let all: UInt64 = afterHole | expired | segment
   }
 
   /// `identity`, taken apart.
   package enum Identity {
     package static let leaseMask: UInt64 = 0xFFF
     package static let dead: UInt64 = 1 << 12
-    package static let segmentShift: UInt64 = 13
-    package static let segmentMask: UInt64 = 7 << 13
     package static let versionShift: UInt64 = 16
     /// Bits of a version below the millisecond: a key can change a thousand
     /// times within one before its age is understated.
@@ -111,10 +119,11 @@ package struct Entry {
     package let word: UInt64
     @inline(__always) package init(_ word: UInt64) { self.word = word }
     @inline(__always)
-    package init(deadline: UInt64, shortValueSize: UInt64) {
-      word = deadline << 24 | shortValueSize
+    package init(deadline: UInt64, shortValueSize: UInt64, marks: UInt64) {
+      word = deadline << 24 | marks | shortValueSize
     }
     @inline(__always) package var deadline: UInt64 { word >> 24 }
+    @inline(__always) package var marks: UInt64 { word & Mark.all }
     @inline(__always) package var shortValueSize: UInt64 { word & shortValueSizeMax }
   }
 
@@ -125,6 +134,26 @@ package struct Entry {
   @inline(__always) package var version: UInt64 { identity.relaxed >> Identity.versionShift }
   @inline(__always) package var isDead: Bool { identity.relaxed & Identity.dead != 0 }
   @inline(__always) package var leases: UInt64 { identity.relaxed & Identity.leaseMask }
+
+  /// Whether somebody has leased the value; what was read under a lease that has
+  /// ended comes before this.
+  @inline(__always)
+  package var isLeased: Bool {
+    identity.pointee.load(ordering: .acquiring) & Identity.leaseMask != 0
+  }
+
+  /// Marks an entry that nothing refers to any more. Whoever comes last, this or
+  /// the end of a lease, frees the block: true if it is the caller.
+  package func markDead() -> Bool {
+    identity.pointee.bitwiseOr(Identity.dead, ordering: .acquiringAndReleasing).oldValue
+      & Identity.leaseMask == 0
+  }
+
+  /// Of a hole.
+  package var discardedBytes: UInt64 {
+    get { termNow.deadline }
+    nonmutating set { term.relaxed = Term(deadline: newValue, shortValueSize: 0, marks: 0).word }
+  }
 
   @inline(__always)
   package func valueSize(_ use: Use, _ term: Term) -> UInt64 {
@@ -161,10 +190,16 @@ package struct Entry {
   package func setFlag(_ flag: UInt64) { use.pointee.bitwiseOr(flag, ordering: .relaxed) }
 
   @inline(__always)
-  package func clearFlag(_ flag: UInt64) { use.pointee.bitwiseAnd(~flag, ordering: .relaxed) }
+  package func hasFlag(_ flag: UInt64) -> Bool { use.relaxed & flag != 0 }
 
   @inline(__always)
-  package func hasFlag(_ flag: UInt64) -> Bool { use.relaxed & flag != 0 }
+  package func setMark(_ mark: UInt64) { term.relaxed |= mark }
+
+  @inline(__always)
+  package func clearMark(_ mark: UInt64) { term.relaxed &= ~mark }
+
+  @inline(__always)
+  package func hasMark(_ mark: UInt64) -> Bool { term.relaxed & mark != 0 }
 
   /// Fills a block that no reader can know of yet.
   @inline(__always)
@@ -176,21 +211,22 @@ package struct Entry {
     platform_copy(base + Entry.headerSize + (isLong ? 8 : 0), key.baseAddress!, key.count)
     write(
       keyInPlace: key.count, value: value, version: version, deadline: deadline, now: now,
-      blockFlags: blockFlags)
+      blockFlags: blockFlags, marks: 0)
   }
 
   /// The same where the key is in its place already.
   @inline(__always)
   package func write(
     keyInPlace keySize: Int, value: UnsafeRawBufferPointer, version: UInt64, deadline: UInt64,
-    now: UInt64, blockFlags: UInt64
+    now: UInt64, blockFlags: UInt64, marks: UInt64
   ) {
     let valueSize = UInt64(value.count)
     let isLong = valueSize > Entry.shortValueSizeMax
     let newUse = Use(
       lastUsed: now, keySize: keySize, flags: blockFlags | (isLong ? Flag.long : 0))
     if isLong { base.atomic64(Entry.headerSize).relaxed = valueSize }
-    term.relaxed = Term(deadline: deadline, shortValueSize: isLong ? 0 : valueSize).word
+    term.relaxed =
+      Term(deadline: deadline, shortValueSize: isLong ? 0 : valueSize, marks: marks).word
     identity.relaxed = version << Identity.versionShift
     if !value.isEmpty {
       platform_copy(base + newUse.keyOffset + keySize, value.baseAddress!, value.count)

@@ -4,7 +4,7 @@ import Synchronization
 // hold.
 
 extension AdaptivePolicy {
-  /// An entry's place, in three bits of its header.
+  /// An entry's place, in three bits of its `term`.
   enum Segment: UInt64 {
     case none = 0
     case windowYoung = 1
@@ -88,22 +88,13 @@ extension AdaptivePolicy {
   func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
 
   func segment(_ ref: Ref) -> Segment {
-    let word = entry(ref).identity.relaxed
-    return Segment(rawValue: word >> Entry.Identity.segmentShift & 7)!
+    Segment(
+      rawValue: (entry(ref).term.relaxed & Entry.Mark.segment) >> Entry.Mark.segmentShift)!
   }
 
-  /// Against readers that count leases in the same word.
   func setSegment(_ ref: Ref, _ place: Segment) {
-    let identity = entry(ref).identity
-    var word = identity.relaxed
-    while true {
-      let new =
-        word & ~Entry.Identity.segmentMask | place.rawValue << Entry.Identity.segmentShift
-      let (exchanged, original) = identity.pointee.compareExchange(
-        expected: word, desired: new, ordering: .relaxed)
-      if exchanged { return }
-      word = original
-    }
+    let term = entry(ref).term
+    term.relaxed = term.relaxed & ~Entry.Mark.segment | place.rawValue << Entry.Mark.segmentShift
   }
 
   func link(_ ref: Ref, _ place: Segment, asOldest: Bool = false) {

@@ -24,12 +24,12 @@ package struct RemovalQueue {
 
   func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
 
-  /// Adds an entry that nothing else refers to. False, and counted as lost, if
-  /// it has as many leases as it can.
-  package func add(_ entry: Entry, _ ref: Ref, _ cause: Removal.Cause) -> Bool {
+  /// Adds an entry that nothing else refers to, or, if it has as many leases as
+  /// it can, counts it as lost.
+  package func add(_ entry: Entry, _ ref: Ref, _ cause: Removal.Cause) {
     if entry.leases == Entry.leasesMax {
       state.pointee.lost += 1
-      return false
+      return
     }
     entry.identity.pointee.wrappingAdd(1, ordering: .relaxed)
     entry.previous.relaxed = cause.rawValue
@@ -40,7 +40,6 @@ package struct RemovalQueue {
       state.pointee.first = ref
     }
     state.pointee.last = ref
-    return true
   }
 
   package var first: Removal? {

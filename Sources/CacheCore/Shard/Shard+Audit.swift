@@ -55,7 +55,7 @@ extension Shard {
         live += 1
         try require(
           index.find(hash: hash(of: ref).forIndex, ref: ref) != nil, "an entry in the index")
-        if entry.hasFlag(Entry.Flag.expired) {
+        if entry.hasMark(Entry.Mark.expired) {
           expired += 1
         } else {
           // With time to idle the end moves on with each use; the page is filed

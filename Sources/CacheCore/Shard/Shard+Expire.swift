@@ -32,10 +32,10 @@ extension Shard {
   private func mark(_ page: PageTable.Index, at now: UInt64) {
     var (expired, next) = (UInt16(0), Clock.never)
     forEachEntry(in: page) { ref, entry in
-      if entry.hasFlag(Entry.Flag.expired) { return }
+      if entry.hasMark(Entry.Mark.expired) { return }
       let (use, term) = (entry.useNow, entry.termNow)
       if isExpired(use, term, at: now) {
-        entry.setFlag(Entry.Flag.expired)
+        entry.setMark(Entry.Mark.expired)
         expired += 1
       } else {
         next = min(next, end(use, term))
@@ -52,7 +52,7 @@ extension Shard {
     return withUnsafeTemporaryAllocation(of: Ref.self, capacity: 128) { refs in
       var count = 0
       forEachEntry(in: page) { ref, entry in
-        if UInt64(count) < limit, entry.hasFlag(Entry.Flag.expired) {
+        if UInt64(count) < limit, entry.hasMark(Entry.Mark.expired) {
           refs[count] = ref
           count += 1
         }
@@ -85,8 +85,8 @@ extension Shard {
 
   /// Takes back that an entry was marked as expired.
   package func revive(_ ref: Ref) {
-    guard entry(ref).hasFlag(Entry.Flag.expired) else { return }
-    entry(ref).clearFlag(Entry.Flag.expired)
+    guard entry(ref).hasMark(Entry.Mark.expired) else { return }
+    entry(ref).clearMark(Entry.Mark.expired)
     wheel.removeExpired(in: PageTable.page(of: ref))
   }
 

@@ -194,7 +194,7 @@ extension Shard {
     case .block(let target, let flags):
       let hash = hash(of: ref).forIndex
       move(index.find(hash: hash, ref: ref)!, to: target, flags: flags, hash: hash)
-      guard markDead(ref) else { return false }
+      guard entry.markDead() else { return false }
       arena.absorbBlock(&window)
       return true
     }
@@ -228,27 +228,20 @@ extension Shard {
     return .none
   }
 
-  /// Marks a block that nothing refers to any more. False if it is on lease.
-  private func markDead(_ ref: Ref) -> Bool {
-    entry(ref).identity.pointee.bitwiseOr(
-      Entry.Identity.dead, ordering: .acquiringAndReleasing
-    ).oldValue & Entry.Identity.leaseMask == 0
-  }
-
   /// Copies an entry to a block elsewhere and makes everybody refer to that.
   private func move(_ slot: Index.Slot, to target: Ref, flags: UInt64, hash: UInt32) {
     let (old, new) = (entry(slot.ref), entry(target))
     let use = old.useNow
     let size = use.keyOffset + use.keySize + Int(old.valueSize(use, old.termNow))
     platform_copy(new.base, old.base, size)
-    let kept = Entry.Flag.long | Entry.Flag.expired
-    new.use.relaxed = use.word & ~0xFF | use.word & kept | flags
+    new.use.relaxed = use.word & ~0xFF | use.word & Entry.Flag.long | flags
+    new.clearMark(Entry.Mark.afterHole)
     new.identity.relaxed = old.identity.relaxed & ~Entry.Identity.leaseMask
     index.replace(slot, hash: hash, by: target)
     // Nobody marks the old copy any more; somebody may have since it was copied.
     markUsed(target, at: old.useNow.lastUsed)
     policy.relink(slot.ref, as: target)
-    if use.word & Entry.Flag.expired != 0 {
+    if new.hasMark(Entry.Mark.expired) {
       wheel.removeExpired(in: PageTable.page(of: slot.ref))
       wheel.addExpired(1, in: PageTable.page(of: target))
     } else {

@@ -207,14 +207,12 @@ extension Shard {
     }
     revive(slot.ref)
     let use = entry.useNow
-    let segment = entry.identity.relaxed & Entry.Identity.segmentMask
     entry.write(
       keyInPlace: use.keySize, value: value,
       version: max(now << Entry.Identity.versionFractionBits, entry.version + 1),
       deadline: deadline, now: now,
-      blockFlags: use.word & Entry.Flag.afterHole
-        | UInt64(present - units) << Entry.Flag.slackShift)
-    entry.identity.relaxed |= segment
+      blockFlags: UInt64(present - units) << Entry.Flag.slackShift,
+      marks: entry.termNow.marks)
     index.renew(first)
     policy.use(slot.ref, parts.forIndex)
     counters.pointee.updates += 1
@@ -243,8 +241,9 @@ extension Shard {
     drainReads()
     guard let slot = find(parts, key), isLive(slot.ref, at: now) else { return .miss }
     let entry = entry(slot.ref)
+    let term = entry.termNow
     entry.term.relaxed =
-      Entry.Term(deadline: deadline, shortValueSize: entry.termNow.shortValueSize).word
+      Entry.Term(deadline: deadline, shortValueSize: term.shortValueSize, marks: term.marks).word
     revive(slot.ref)
     markUsed(slot.ref, at: now)
     policy.use(slot.ref, parts.forIndex)

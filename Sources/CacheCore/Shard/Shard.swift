@@ -236,13 +236,11 @@ package struct Shard {
   /// to any more.
   package func retire(_ ref: Ref, because cause: Removal.Cause) {
     let entry = entry(ref)
-    if entry.hasFlag(Entry.Flag.expired) { wheel.removeExpired(in: PageTable.page(of: ref)) }
+    if entry.hasMark(Entry.Mark.expired) { wheel.removeExpired(in: PageTable.page(of: ref)) }
     counters.pointee.versionFloor = max(counters.pointee.versionFloor, entry.version + 1)
-    let isReported = header.pointee.reportsRemovals && removals.add(entry, ref, cause)
-    // Whoever comes last, this or the end of a lease, frees the block.
-    let before = entry.identity.pointee.bitwiseOr(
-      Entry.Identity.dead, ordering: .acquiringAndReleasing
-    ).oldValue
-    if !isReported, before & Entry.Identity.leaseMask == 0 { arena.free(ref) }
+    if header.pointee.reportsRemovals { removals.add(entry, ref, cause) }
+    // Nobody can lease it any more: without a lease now it is ours alone.
+    if entry.isLeased, !entry.markDead() { return }
+    arena.free(ref)
   }
 }
