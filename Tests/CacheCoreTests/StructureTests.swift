@@ -79,7 +79,7 @@ private func shard(maxEntries: UInt64 = 100_000) throws -> (TestCache, Shard) {
           switch wheel.step(by: now) {
           case .nothing: break stepping
           case .refiled: continue
-          case .due(let page):
+          case .due(let page, _):
             let time = due.removeValue(forKey: page)
             #expect(time != nil && time! <= now, "seed \(seed), step \(step)")
           }

@@ -21,7 +21,9 @@ extension Shard {
     if !wheel.mayBeDue(by: now) { return true }
     for _ in 0..<pageLimit {
       switch wheel.step(by: now) {
-      case .due(let page): mark(page, at: now)
+      case .due(let page, let next):
+        let count = mark(page, at: now)
+        if let next, count >= Shard.manyInPage { expectPage(next) }
       case .refiled: break
       case .nothing: return true
       }
@@ -29,7 +31,18 @@ extension Shard {
     return false
   }
 
-  private func mark(_ page: PageTable.Index, at now: UInt64) {
+  /// Entries in a page from which on the next page is asked for as a whole.
+  private static let manyInPage: UInt16 = 8
+
+  /// Asks for the memory of a page that is about to be marked, while this one's
+  /// entries are removed.
+  private func expectPage(_ page: PageTable.Index) {
+    let start = arenaBase + Int(page) * Geometry.page
+    for line in 0..<(Geometry.page / 64) { platform_prefetch(start + line * 64) }
+  }
+
+  /// Marks what has expired in a page; how many it marked.
+  private func mark(_ page: PageTable.Index, at now: UInt64) -> UInt16 {
     var (expired, next) = (UInt16(0), Clock.never)
     forEachEntry(in: page) { ref, entry in
       if entry.hasMark(Entry.Mark.expired) { return }
@@ -43,39 +56,40 @@ extension Shard {
     }
     if expired > 0 { wheel.addExpired(expired, in: page) }
     if next != Clock.never { wheel.file(page, at: next) }
+    return expired
   }
 
   /// Removes up to `limit` marked entries of one page; how many.
   package func removeExpiredInOnePage(limit: UInt64, at now: UInt64) -> UInt64 {
     guard let page = wheel.firstDue else { return 0 }
     // 103 of the smallest blocks begin in a page at most.
-    return withUnsafeTemporaryAllocation(of: Ref.self, capacity: 128) { refs in
+    return withUnsafeTemporaryAllocation(of: (ref: Ref, hash: UInt32).self, capacity: 128) {
+      found in
       var count = 0
+      let index = index
       forEachEntry(in: page) { ref, entry in
         if UInt64(count) < limit, entry.hasMark(Entry.Mark.expired) {
-          refs[count] = ref
+          let hash = hash(of: ref).forIndex
+          // Every entry's bucket is a cache miss of its own: all at once.
+          platform_prefetch(index.bucket(for: hash, in: index.table.relaxed).base)
+          found[count] = (ref, hash)
           count += 1
         }
       }
-      // Every entry's bucket is a cache miss of its own: ask for all at once.
-      let index = index
-      for i in 0..<count {
-        platform_prefetch(
-          index.bucket(for: hash(of: refs[i]).forIndex, in: index.table.relaxed).base)
-      }
       var removed: UInt64 = 0
       for i in 0..<count {
-        let entry = entry(refs[i])
+        let (ref, hash) = found[i]
+        let entry = entry(ref)
         let (use, term) = (entry.useNow, entry.termNow)
         guard isExpired(use, term, at: now) else {
           // A reader whose clock was behind has used it since it was marked.
-          revive(refs[i])
-          schedule(refs[i], end: end(use, term))
+          revive(ref)
+          schedule(ref, end: end(use, term))
           continue
         }
         let lag = now - end(use, term)
         counters.pointee.longestLagMs = max(counters.pointee.longestLagMs, lag)
-        remove(refs[i], because: .expired)
+        remove(index.find(hash: hash, ref: ref)!, hash: hash, because: .expired)
         removed += 1
       }
       counters.pointee.expirations += removed

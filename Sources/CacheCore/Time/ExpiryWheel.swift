@@ -91,8 +91,9 @@ package struct ExpiryWheel {
   // MARK: Time
 
   package enum Step {
-    /// The page's time has come; it is not filed any more.
-    case due(PageTable.Index)
+    /// The page's time has come; it is not filed any more. `next`, if there is
+    /// one, is likely to be due after it.
+    case due(PageTable.Index, next: PageTable.Index?)
     /// A page went to a lower level.
     case refiled
     case nothing
@@ -109,7 +110,10 @@ package struct ExpiryWheel {
     let page = heads[level * ExpiryWheel.slots + slot] - 1
     let due = pages[page].due
     unfile(page)
-    if due <= tick { return .due(page) }
+    if due <= tick {
+      let next = heads[level * ExpiryWheel.slots + slot]
+      return .due(page, next: next == 0 ? nil : next - 1)
+    }
     fileSlow(page, at: due)
     return .refiled
   }
