@@ -93,28 +93,19 @@ struct AdaptivePolicy {
 
   init(control: UnsafeMutableRawPointer, shardBase: UnsafeMutableRawPointer, region: Region) {
     let header = region.header
-    func span(_ state: Int, from: UInt64, to: UInt64) -> Span {
-      Span(
-        state: (control + state).assumingMemoryBound(to: Span.State.self),
-        base: shardBase + Int(truncatingIfNeeded: from), sizeMax: to - from,
-        budget: region.pageBudget)
-    }
     let geometry = header.pointee.geometry
     state = (control + AdaptivePolicy.stateOffset).assumingMemoryBound(to: State.self)
     lists = control
     checkpoints = Checkpoints(control + AdaptivePolicy.checkpointsOffset)
-    sketch = FrequencySketch(
-      state: (control + AdaptivePolicy.sketchOffset)
-        .assumingMemoryBound(to: FrequencySketch.State.self),
-      base: shardBase + Int(truncatingIfNeeded: geometry.sketchOffset),
-      span: span(
-        AdaptivePolicy.sketchOffset, from: geometry.sketchOffset, to: geometry.ghostsOffset))
+    sketch = AdaptivePolicy.sketch(control: control, shardBase: shardBase, region: region)
+    let ghostsState = control + AdaptivePolicy.ghostsOffset
     ghosts = GhostTable(
-      state: (control + AdaptivePolicy.ghostsOffset)
-        .assumingMemoryBound(to: GhostTable.State.self),
+      state: ghostsState.assumingMemoryBound(to: GhostTable.State.self),
       base: shardBase + Int(truncatingIfNeeded: geometry.ghostsOffset),
-      span: span(
-        AdaptivePolicy.ghostsOffset, from: geometry.ghostsOffset, to: geometry.arenaOffset))
+      span: Span(
+        state: ghostsState.assumingMemoryBound(to: Span.State.self),
+        base: shardBase + Int(truncatingIfNeeded: geometry.ghostsOffset),
+        sizeMax: geometry.arenaOffset - geometry.ghostsOffset, budget: region.pageBudget))
     arenaBase = shardBase + Int(truncatingIfNeeded: geometry.arenaOffset)
     let entriesLimit = region.entriesLimit.relaxed
     isByEntries = entriesLimit != UInt64.max
@@ -122,6 +113,21 @@ struct AdaptivePolicy {
       isByEntries
       ? entriesLimit : region.pagesLimit.relaxed &* UInt64(PageTable.unitsPerPage)
     share = max(1, bound / UInt64(header.pointee.shardCount))
+  }
+
+  /// The sketch alone.
+  @inline(__always)
+  static func sketch(
+    control: UnsafeMutableRawPointer, shardBase: UnsafeMutableRawPointer, region: Region
+  ) -> FrequencySketch {
+    let geometry = region.header.pointee.geometry
+    let state = control + sketchOffset
+    let base = shardBase + Int(truncatingIfNeeded: geometry.sketchOffset)
+    return FrequencySketch(
+      state: state.assumingMemoryBound(to: FrequencySketch.State.self), base: base,
+      span: Span(
+        state: state.assumingMemoryBound(to: Span.State.self), base: base,
+        sizeMax: geometry.ghostsOffset - geometry.sketchOffset, budget: region.pageBudget))
   }
 
   // MARK: Tables

@@ -53,6 +53,14 @@ package struct EvictionPolicy {
   @inline(never) private func useAdaptive(_ ref: Ref, _ hash: UInt32) {
     adaptive.use(ref, spread(hash))
   }
+  @inline(never) private func useAdaptive(each forEach: Use) {
+    let adaptive = adaptive
+    forEach { adaptive.use($0, spread($1)) }
+  }
+  @inline(never) private func expectUseAdaptive(_ hash: UInt32) {
+    AdaptivePolicy.sketch(control: control, shardBase: shardBase, region: region)
+      .expect(spread(hash))
+  }
   @inline(never) private func removeAdaptive(_ ref: Ref) { adaptive.remove(ref) }
 
   /// A key that is not there is about to be added; called before room is made.
@@ -66,6 +74,20 @@ package struct EvictionPolicy {
   @inline(__always)
   package func use(_ ref: Ref, _ hash: UInt32) {
     isAdaptive ? useAdaptive(ref, hash) : lru.renew(ref)
+  }
+
+  /// Asks for the memory that a use will touch, but for the entry and its
+  /// neighbours.
+  @inline(__always)
+  package func expectUse(_ hash: UInt32) { if isAdaptive { expectUseAdaptive(hash) } }
+
+  package typealias Use = (_ body: (Ref, UInt32) -> Void) -> Void
+
+  /// Entries were used, in the order in which `forEach` calls its body.
+  @inline(__always)
+  package func use(each forEach: Use) {
+    let lru = lru
+    isAdaptive ? useAdaptive(each: forEach) : forEach { ref, _ in lru.renew(ref) }
   }
 
   @inline(__always)

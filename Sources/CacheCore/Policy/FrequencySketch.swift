@@ -57,21 +57,31 @@ struct FrequencySketch {
     state.pointee.lines *= 2
   }
 
+  @inline(__always)
+  private func address(_ hash: UInt64) -> UnsafeMutableRawPointer {
+    let number = ((hash >> 32) &* UInt64(state.pointee.lines)) >> 32
+    return base + Int(truncatingIfNeeded: number) &* FrequencySketch.lineSize
+  }
+
+  /// Asks for the memory that `record` or `count` will touch.
+  @inline(__always)
+  func expect(_ hash: UInt64) { platform_prefetch(address(hash)) }
+
   /// The line of a hash, brought up to the present epoch.
+  @inline(__always)
   private func line(_ hash: UInt64) -> UnsafeMutablePointer<UInt64> {
-    let number = ((hash >> 32) * UInt64(state.pointee.lines)) >> 32
-    let words = (base + Int(number) * FrequencySketch.lineSize)
-      .assumingMemoryBound(to: UInt64.self)
-    let epoch = UInt64(state.pointee.epoch & 15)
-    let missed = (epoch &- words[0]) & 15
-    if missed != 0 {
-      let shift = min(missed, 4)
-      let mask: UInt64 = 0x1111_1111_1111_1111 &* (15 >> shift)
-      words[0] &= ~15
-      for i in 0..<8 { words[i] = words[i] >> shift & mask }
-      words[0] = words[0] & ~15 | epoch
-    }
+    let words = address(hash).assumingMemoryBound(to: UInt64.self)
+    let missed = (UInt64(state.pointee.epoch) &- words[0]) & 15
+    if missed != 0 { halve(words, missed) }
     return words
+  }
+
+  private func halve(_ words: UnsafeMutablePointer<UInt64>, _ missed: UInt64) {
+    let shift = min(missed, 4)
+    let mask: UInt64 = 0x1111_1111_1111_1111 &* (15 >> shift)
+    words[0] &= ~15
+    for i in 0..<8 { words[i] = words[i] >> shift & mask }
+    words[0] = words[0] & ~15 | UInt64(state.pointee.epoch) & 15
   }
 
   /// Which nibble of row `row` counts for a hash. Nibble 0 of the line is taken.
@@ -79,16 +89,22 @@ struct FrequencySketch {
   private func place(_ hash: UInt64, _ row: Int) -> (word: Int, shift: UInt64) {
     let position = Int(hash >> UInt64(8 * row) & 31)
     let nibble = row == 0 && position == 0 ? 16 : position
-    return (2 * row + (nibble >> 4), UInt64(nibble & 15) * 4)
+    return (2 &* row &+ (nibble >> 4), UInt64(truncatingIfNeeded: nibble & 15) &* 4)
   }
 
+  @inline(__always)
+  private func counter(
+    _ hash: UInt64, _ row: Int, in words: UnsafeMutablePointer<UInt64>
+  ) -> UInt64 {
+    let (word, shift) = place(hash, row)
+    return words[word] &>> shift & 15
+  }
+
+  @inline(__always)
   private func count(_ hash: UInt64, in words: UnsafeMutablePointer<UInt64>) -> UInt64 {
-    var least = FrequencySketch.countMax
-    for row in 0..<4 {
-      let (word, shift) = place(hash, row)
-      least = min(least, words[word] >> shift & 15)
-    }
-    return least
+    min(
+      min(counter(hash, 0, in: words), counter(hash, 1, in: words)),
+      min(counter(hash, 2, in: words), counter(hash, 3, in: words)))
   }
 
   func count(_ hash: UInt64) -> UInt64 { count(hash, in: line(hash)) }
@@ -99,8 +115,10 @@ struct FrequencySketch {
     let least = count(hash, in: words)
     if least < FrequencySketch.countMax {
       for row in 0..<4 {
+        // Without a branch, which chance would decide.
         let (word, shift) = place(hash, row)
-        if words[word] >> shift & 15 == least { words[word] += 1 << shift }
+        let isLeast: UInt64 = words[word] &>> shift & 15 == least ? 1 : 0
+        words[word] &+= isLeast &<< shift
       }
     }
     state.pointee.uses += 1

@@ -204,13 +204,16 @@ package struct Shard {
     // Moving an entry touches its neighbours, which are anywhere: ask for all of
     // them first. What a stale note leads to is only prefetched here.
     let (start, end) = stripe.pending
-    stripe.forEachNote(from: start, to: end) { _, ref in
+    stripe.forEachNote(from: start, to: end) { hash, ref in
+      policy.expectUse(hash)
       let entry = entry(ref)
       platform_prefetch(self.entry(entry.previous.relaxed).base)
       platform_prefetch(self.entry(entry.next.relaxed).base)
     }
-    stripe.forEachNote(from: start, to: end) { hash, ref in
-      if index.find(hash: hash, ref: ref) != nil { policy.use(ref, hash) }
+    policy.use { use in
+      stripe.forEachNote(from: start, to: end) { hash, ref in
+        if index.find(hash: hash, ref: ref) != nil { use(ref, hash) }
+      }
     }
     stripe.finishDrain(end)
   }
