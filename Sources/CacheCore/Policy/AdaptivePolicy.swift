@@ -81,8 +81,8 @@ struct AdaptivePolicy {
   let sketch: FrequencySketch
   let ghosts: GhostTable
   let checkpoints: Checkpoints
-  /// The shard's share of the bound, in entries or units.
-  private let share: UInt64
+  private let region: Region
+  /// What the cache is bounded by, if not by memory.
   let isByEntries: Bool
 
   // Where its parts are in the control area: the lists, then these.
@@ -91,43 +91,33 @@ struct AdaptivePolicy {
   private static let checkpointsOffset = 144
   private static let stateOffset = 288
 
+  @inline(__always)
   init(control: UnsafeMutableRawPointer, shardBase: UnsafeMutableRawPointer, region: Region) {
-    let header = region.header
-    let geometry = header.pointee.geometry
+    func span(_ state: Int, from: UInt64, to: UInt64) -> Span {
+      Span(
+        state: (control + state).assumingMemoryBound(to: Span.State.self),
+        base: shardBase + Int(truncatingIfNeeded: from), sizeMax: to - from,
+        budget: region.pageBudget)
+    }
+    let geometry = region.header.pointee.geometry
     state = (control + AdaptivePolicy.stateOffset).assumingMemoryBound(to: State.self)
     lists = control
     checkpoints = Checkpoints(control + AdaptivePolicy.checkpointsOffset)
-    sketch = AdaptivePolicy.sketch(control: control, shardBase: shardBase, region: region)
-    let ghostsState = control + AdaptivePolicy.ghostsOffset
+    sketch = FrequencySketch(
+      state: (control + AdaptivePolicy.sketchOffset)
+        .assumingMemoryBound(to: FrequencySketch.State.self),
+      base: shardBase + Int(truncatingIfNeeded: geometry.sketchOffset),
+      span: span(
+        AdaptivePolicy.sketchOffset, from: geometry.sketchOffset, to: geometry.ghostsOffset))
     ghosts = GhostTable(
-      state: ghostsState.assumingMemoryBound(to: GhostTable.State.self),
+      state: (control + AdaptivePolicy.ghostsOffset)
+        .assumingMemoryBound(to: GhostTable.State.self),
       base: shardBase + Int(truncatingIfNeeded: geometry.ghostsOffset),
-      span: Span(
-        state: ghostsState.assumingMemoryBound(to: Span.State.self),
-        base: shardBase + Int(truncatingIfNeeded: geometry.ghostsOffset),
-        sizeMax: geometry.arenaOffset - geometry.ghostsOffset, budget: region.pageBudget))
+      span: span(
+        AdaptivePolicy.ghostsOffset, from: geometry.ghostsOffset, to: geometry.arenaOffset))
     arenaBase = shardBase + Int(truncatingIfNeeded: geometry.arenaOffset)
-    let entriesLimit = region.entriesLimit.relaxed
-    isByEntries = entriesLimit != UInt64.max
-    let bound =
-      isByEntries
-      ? entriesLimit : region.pagesLimit.relaxed &* UInt64(PageTable.unitsPerPage)
-    share = max(1, bound / UInt64(header.pointee.shardCount))
-  }
-
-  /// The sketch alone.
-  @inline(__always)
-  static func sketch(
-    control: UnsafeMutableRawPointer, shardBase: UnsafeMutableRawPointer, region: Region
-  ) -> FrequencySketch {
-    let geometry = region.header.pointee.geometry
-    let state = control + sketchOffset
-    let base = shardBase + Int(truncatingIfNeeded: geometry.sketchOffset)
-    return FrequencySketch(
-      state: state.assumingMemoryBound(to: FrequencySketch.State.self), base: base,
-      span: Span(
-        state: state.assumingMemoryBound(to: Span.State.self), base: base,
-        sizeMax: geometry.ghostsOffset - geometry.sketchOffset, budget: region.pageBudget))
+    self.region = region
+    isByEntries = region.entriesLimit.relaxed != UInt64.max
   }
 
   // MARK: Tables
@@ -183,6 +173,15 @@ struct AdaptivePolicy {
   private var hasTables: Bool { state.pointee.entriesMeant != 0 }
 
   // MARK: What the shard tells
+
+  /// A key will be used, or, `orGone`, come or go: asks for the memory of what is
+  /// known of it.
+  @inline(__always)
+  func expect(_ hash: UInt64, orGone: Bool) {
+    guard hasTables else { return }
+    sketch.expect(hash)
+    if orGone { ghosts.expect(hash) }
+  }
 
   /// A key is about to be stored that was not there. Before room is made for it:
   /// where it will go decides who must leave.
@@ -416,8 +415,18 @@ struct AdaptivePolicy {
     state.pointee.windowTarget = min(max(target, least), AdaptivePolicy.windowMax * capacity)
   }
 
+  /// The shard's share of the bound, in entries or units.
+  private var share: UInt64 {
+    let entries = region.entriesLimit.relaxed
+    let bound =
+      entries != UInt64.max
+      ? entries : region.pagesLimit.relaxed &* UInt64(PageTable.unitsPerPage)
+    return max(1, bound >> UInt64(region.header.pointee.shardCount.trailingZeroBitCount))
+  }
+
   /// Follows the bound, and what the shard turns out to hold within it.
   private func updateCapacity() {
+    let share = share
     if share != state.pointee.share {
       let before = state.pointee.share
       state.pointee.share = share

@@ -35,7 +35,7 @@ package struct EvictionPolicy {
   }
 
   private var adaptive: AdaptivePolicy {
-    @inline(never) get {
+    @inline(__always) get {
       AdaptivePolicy(control: control, shardBase: shardBase, region: region)
     }
   }
@@ -53,15 +53,16 @@ package struct EvictionPolicy {
   @inline(never) private func useAdaptive(_ ref: Ref, _ hash: UInt32) {
     adaptive.use(ref, spread(hash))
   }
-  @inline(never) private func useAdaptive(each forEach: Use) {
-    let adaptive = adaptive
-    forEach { adaptive.use($0, spread($1)) }
-  }
-  @inline(never) private func expectUseAdaptive(_ hash: UInt32) {
-    AdaptivePolicy.sketch(control: control, shardBase: shardBase, region: region)
-      .expect(spread(hash))
+  @inline(never) private func expectAdaptive(_ hash: UInt32, orGone: Bool) {
+    adaptive.expect(spread(hash), orGone: orGone)
   }
   @inline(never) private func removeAdaptive(_ ref: Ref) { adaptive.remove(ref) }
+  @inline(never) private func relinkAdaptive(_ old: Ref, as ref: Ref) {
+    adaptive.relink(old, as: ref)
+  }
+  @inline(never) private func victimAdaptive(hashOf: (Ref) -> UInt32) -> Ref? {
+    adaptive.victim { spread(hashOf($0)) }
+  }
 
   /// A key that is not there is about to be added; called before room is made.
   @inline(__always)
@@ -76,18 +77,24 @@ package struct EvictionPolicy {
     isAdaptive ? useAdaptive(ref, hash) : lru.renew(ref)
   }
 
-  /// Asks for the memory that a use will touch, but for the entry and its
-  /// neighbours.
+  /// A key will be used, or, `orGone`, added or evicted: asks for the memory of
+  /// what the policy knows of it.
   @inline(__always)
-  package func expectUse(_ hash: UInt32) { if isAdaptive { expectUseAdaptive(hash) } }
+  package func expect(_ hash: UInt32, orGone: Bool) {
+    if isAdaptive { expectAdaptive(hash, orGone: orGone) }
+  }
 
-  package typealias Use = (_ body: (Ref, UInt32) -> Void) -> Void
-
-  /// Entries were used, in the order in which `forEach` calls its body.
+  /// Entries were used, in the order in which `forEach` calls its body. Becomes
+  /// part of its caller, so that nothing is called through a pointer.
   @inline(__always)
-  package func use(each forEach: Use) {
-    let lru = lru
-    isAdaptive ? useAdaptive(each: forEach) : forEach { ref, _ in lru.renew(ref) }
+  package func use(each forEach: (_ body: (Ref, UInt32) -> Void) -> Void) {
+    if isAdaptive {
+      let adaptive = adaptive
+      forEach { adaptive.use($0, spread($1)) }
+    } else {
+      let lru = lru
+      forEach { ref, _ in lru.renew(ref) }
+    }
   }
 
   @inline(__always)
@@ -104,13 +111,13 @@ package struct EvictionPolicy {
   /// `ref` is a copy of `old` and takes its place as it is.
   @inline(__always)
   package func relink(_ old: Ref, as ref: Ref) {
-    isAdaptive ? adaptive.relink(old, as: ref) : lru.relink(old, as: ref)
+    isAdaptive ? relinkAdaptive(old, as: ref) : lru.relink(old, as: ref)
   }
 
   /// The entry to forget next. Whoever asks removes it.
   @inline(__always)
   package func victim(hashOf: (Ref) -> UInt32) -> Ref? {
-    isAdaptive ? adaptive.victim { spread(hashOf($0)) } : lru.victim()
+    isAdaptive ? victimAdaptive(hashOf: hashOf) : lru.victim()
   }
 
   /// Pages of memory that the policy takes beyond the control area.
@@ -118,7 +125,7 @@ package struct EvictionPolicy {
 
   /// What is probably forgotten after `ref`, if that can be told for nothing.
   @inline(__always)
-  package func likelyVictim(after ref: Ref) -> Ref? { isAdaptive ? nil : lru.newer(than: ref) }
+  package func likelyVictim(after ref: Ref) -> Ref? { lru.newer(than: ref) }
 
   /// Gives back what the policy keeps beyond the lists, if that is far too much
   /// for them. False if the system refused.

@@ -1,3 +1,5 @@
+import CPlatform
+
 /// Keys that were evicted lately, and when: four bytes for each entry, without
 /// the keys.
 ///
@@ -50,6 +52,9 @@ struct GhostTable {
     return (base + Int(number) * GhostTable.bucketSize).assumingMemoryBound(to: UInt16.self)
   }
 
+  /// Asks for the memory that `add` or `take` will touch.
+  func expect(_ hash: UInt64) { platform_prefetch(bucket(hash)) }
+
   /// Never 0, which marks an empty place.
   private func fingerprint(_ hash: UInt64) -> UInt16 {
     let bits = UInt16(truncatingIfNeeded: hash >> 20) & 0x7FFF
@@ -64,16 +69,18 @@ struct GhostTable {
     state.pointee.clock &+= 1
     let ghosts = bucket(hash)
     let print = fingerprint(hash)
-    var (place, oldest) = (0, -1)
+    let now = now
+    // The key's own ghost, an empty place, or the oldest; without a branch, which
+    // chance would decide.
+    var best = 0
     for way in 0..<GhostTable.ways {
-      let other = ghosts[2 * way]
-      if other & 0x7FFF == print {
-        place = way
-        break
-      }
-      let age = other == 0 ? 1 << 16 : Int(now &- ghosts[2 * way + 1])
-      if age >= oldest { (place, oldest) = (way, age) }
+      let other = ghosts[2 &* way]
+      var rank = Int(now &- ghosts[2 &* way &+ 1])
+      rank = other == 0 ? 1 << 16 : rank
+      rank = other & 0x7FFF == print ? 1 << 17 : rank
+      best = max(best, rank << 4 | way)
     }
+    let place = best & 15
     ghosts[2 * place] = print | (isFromMain ? GhostTable.fromMain : 0)
     ghosts[2 * place + 1] = now
   }

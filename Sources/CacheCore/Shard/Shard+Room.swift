@@ -102,7 +102,9 @@ extension Shard {
   @inline(__always)
   private func expectEvictions(after victim: Ref) {
     guard let next = policy.likelyVictim(after: victim) else { return }
-    platform_prefetch(index.bucket(for: hash(of: next).forIndex, in: index.table.relaxed).base)
+    let hash = hash(of: next).forIndex
+    platform_prefetch(index.bucket(for: hash, in: index.table.relaxed).base)
+    policy.expect(hash, orGone: true)
     guard let afterNext = policy.likelyVictim(after: next) else { return }
     let block = entry(afterNext).base
     platform_prefetch(block)

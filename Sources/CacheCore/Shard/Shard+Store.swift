@@ -29,6 +29,7 @@ extension Shard {
     _ parts: HashParts, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer,
     deadline: UInt64, if condition: Condition, at now: UInt64, mayAskOthers: Bool
   ) -> Stored {
+    policy.expect(parts.forIndex, orGone: true)
     drainReads()
     let slot = find(parts, key)
     let isLive = slot.map { self.isLive($0.ref, at: now) } ?? false

@@ -205,7 +205,7 @@ package struct Shard {
     // them first. What a stale note leads to is only prefetched here.
     let (start, end) = stripe.pending
     stripe.forEachNote(from: start, to: end) { hash, ref in
-      policy.expectUse(hash)
+      policy.expect(hash, orGone: false)
       let entry = entry(ref)
       platform_prefetch(self.entry(entry.previous.relaxed).base)
       platform_prefetch(self.entry(entry.next.relaxed).base)
