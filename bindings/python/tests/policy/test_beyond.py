@@ -71,6 +71,25 @@ async def test_a_get_never_yields_to_the_loop(cache: PolicyCache) -> None:
     assert finished.value.value == OLD
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        (1, "a", "r"),
+        ("u", "a", "r", {"not": object()}),
+        ("u", "a", "r", None, ["no", "name"]),
+        ("u", "a", "r", {1: 2, "one": 3}, "critical"),
+    ],
+)
+async def test_a_question_that_makes_no_sense_is_a_failed_read(
+    cache: PolicyCache, question: Any
+) -> None:
+    cache.set_revalidate_callback(lambda *_: asyncio.sleep(0))
+    assert await cache.get(*question) is None
+    metrics = cache.metrics
+    assert (metrics.failed_reads, metrics.errors["get"], metrics.total_requests) == (1, 1, 1)
+    assert (metrics.hits, metrics.misses) == (0, 0)
+
+
 async def test_latency_is_of_every_lookup(cache: PolicyCache) -> None:
     await cache.get(*Q)
     latency = cache.metrics.cache_latency

@@ -97,18 +97,18 @@ class Decisions:
         """
         if not self.enabled:
             return None
-        if sensitivity is not None and self._revalidates(sensitivity):
-            question = Question(user_id, action, resource, context, sensitivity)
-            return await self._get_measured(self._get_or_revalidate, question)
-        if self._answers is None:
-            question = Question(user_id, action, resource, context, sensitivity)
-            return await self._get_measured(self._get, question)
         try:
-            return self._answers.ask(user_id, action, resource, context)
+            revalidates = sensitivity is not None and self._revalidates(sensitivity)
+            if self._answers is not None and not revalidates:
+                return self._answers.ask(user_id, action, resource, context)
         except Exception as error:
             self.metrics.failed_read("get", None)
             self._report("policy_cache_get_error", error)
             return None
+        question = Question(user_id, action, resource, context, sensitivity)
+        return await self._get_measured(
+            self._get_or_revalidate if revalidates else self._get, question
+        )
 
     def _revalidates(self, sensitivity: str) -> bool:
         return (
@@ -118,11 +118,11 @@ class Decisions:
         )
 
     async def _get_measured(
-        self, get: Callable[[Question], Awaitable[Looked]], question: Question
+        self, look: Callable[[Question], Awaitable[Looked]], question: Question
     ) -> Decision | None:
         began = perf_counter_ns()
         try:
-            outcome, decision = await get(question)
+            outcome, decision = await look(question)
         except Exception as error:
             self.metrics.failed_read("get", perf_counter_ns() - began)
             self._report("policy_cache_get_error", error)
