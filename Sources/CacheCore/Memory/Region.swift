@@ -45,7 +45,7 @@ package struct Region {
 /// What a region is: written once when it is made, only read afterwards.
 package struct RegionHeader {
   package static let magic: UInt64 = 0x6361_6368_6563_6F72  // "cachecor"
-  package static let layoutVersion: UInt32 = 1
+  package static let layoutVersion: UInt32 = 2
 
   package var magic: UInt64
   package var layoutVersion: UInt32

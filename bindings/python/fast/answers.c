@@ -12,10 +12,14 @@ enum {
 };
 
 typedef struct {
+  uint64_t hits, misses, sum_ns, max_ns, buckets[BUCKETS];
+} Tally;
+
+typedef struct {
   PyObject_HEAD PyObject *get, *key, *parse;
   PyObject *keys;  /* by question */
   PyObject *texts; /* what each says; nobody else holds any of it */
-  uint64_t hits, misses, sum_ns, max_ns, buckets[BUCKETS];
+  Tally tally;
 } Answers;
 
 /* ---- Keys ---------------------------------------------------------------- */
@@ -105,22 +109,19 @@ static PyObject *copy_of(PyObject *value) {
   return copy;
 }
 
-/* What a text says, parsed now. */
-static PyObject *parsed(Answers *self, PyObject *text) {
-  PyObject *value = PyObject_CallFunctionObjArgs(self->parse, text, NULL);
-
-  if (value != NULL && PyBytes_Size(text) <= TEXT_SIZE_MAX &&
-      remember(self->texts, TEXTS_MAX, text, value) < 0)
-    Py_CLEAR(value);
-  return value;
-}
-
+/* What a text says, the asker's own; a new reference. */
 static PyObject *decoded(Answers *self, PyObject *text) {
-  /* Held: to copy may collect garbage, and that may make the memory forget. */
-  PyObject *copy, *value =
-                      Py_XNewRef(PyDict_GetItemWithError(self->texts, text));
+  PyObject *value, *copy;
 
-  if (value == NULL && !PyErr_Occurred()) value = parsed(self, text);
+  if (!PyBytes_Check(text) || PyBytes_Size(text) > TEXT_SIZE_MAX)
+    return PyObject_CallFunctionObjArgs(self->parse, text, NULL);
+  /* Held: to copy may collect garbage, and that may make the memory forget. */
+  value = Py_XNewRef(PyDict_GetItemWithError(self->texts, text));
+  if (value == NULL && !PyErr_Occurred()) {
+    value = PyObject_CallFunctionObjArgs(self->parse, text, NULL);
+    if (value != NULL && remember(self->texts, TEXTS_MAX, text, value) < 0)
+      Py_CLEAR(value);
+  }
   if (value == NULL) return NULL;
   copy = copy_of(value);
   Py_DECREF(value);
@@ -136,12 +137,12 @@ static uint64_t now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void record(Answers *self, uint64_t span_ns) {
+static void record(Tally *tally, uint64_t span_ns) {
   int bits = span_ns == 0 ? 0 : 64 - __builtin_clzll(span_ns);
 
-  self->sum_ns += span_ns;
-  if (span_ns > self->max_ns) self->max_ns = span_ns;
-  self->buckets[bits < BUCKETS ? bits : BUCKETS - 1]++;
+  tally->sum_ns += span_ns;
+  if (span_ns > tally->max_ns) tally->max_ns = span_ns;
+  tally->buckets[bits < BUCKETS ? bits : BUCKETS - 1]++;
 }
 
 static PyObject *answer(Answers *self, PyObject *const *parts,
@@ -153,12 +154,12 @@ static PyObject *answer(Answers *self, PyObject *const *parts,
   Py_DECREF(key);
   if (text == NULL) return NULL;
   if (text == Py_None) {
-    self->misses++;
+    self->tally.misses++;
     return text;
   }
   value = decoded(self, text);
   Py_DECREF(text);
-  if (value != NULL) self->hits++;
+  if (value != NULL) self->tally.hits++;
   return value;
 }
 
@@ -166,24 +167,31 @@ static PyObject *ask(Answers *self, PyObject *const *parts, Py_ssize_t count) {
   uint64_t began = now_ns();
   PyObject *value = answer(self, parts, count);
 
-  record(self, now_ns() - began);
+  record(&self->tally, now_ns() - began);
   return value;
 }
 
-static PyObject *take(Answers *self, PyObject *none) {
-  PyObject *buckets = PyTuple_New(BUCKETS), *taken;
+static PyObject *taken(const Tally *tally) {
+  PyObject *buckets = PyTuple_New(BUCKETS);
   int i;
 
-  (void)none;
+  for (i = 0; buckets != NULL && i < BUCKETS; i++) {
+    PyObject *count = PyLong_FromUnsignedLongLong(tally->buckets[i]);
+    if (count == NULL) Py_CLEAR(buckets);
+    else PyTuple_SetItem(buckets, i, count);
+  }
   if (buckets == NULL) return NULL;
-  for (i = 0; i < BUCKETS; i++)
-    PyTuple_SetItem(buckets, i, PyLong_FromUnsignedLongLong(self->buckets[i]));
-  taken = Py_BuildValue("KKKKN", self->hits, self->misses, self->sum_ns,
-                        self->max_ns, buckets);
-  if (taken == NULL) return NULL;
-  self->hits = self->misses = self->sum_ns = self->max_ns = 0;
-  for (i = 0; i < BUCKETS; i++) self->buckets[i] = 0;
-  return taken;
+  return Py_BuildValue("KKKKN", tally->hits, tally->misses, tally->sum_ns,
+                       tally->max_ns, buckets);
+}
+
+static PyObject *take(Answers *self, PyObject *none) {
+  /* First: to make objects may collect garbage, and that may ask. */
+  Tally tally = self->tally;
+
+  (void)none;
+  self->tally = (Tally){0};
+  return taken(&tally);
 }
 
 /* ---- The type ------------------------------------------------------------ */

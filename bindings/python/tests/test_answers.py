@@ -118,6 +118,33 @@ def test_what_a_function_raises(where: str) -> None:
         Answers(**{**functions, where: fail}).ask("u")
 
 
+@pytest.mark.parametrize("text", ["1", bytearray(b"1"), bytearray(b" " * 600 + b"1"), memoryview(b"1")])
+def test_texts_that_are_no_bytes(text: Any) -> None:
+    answers = Answers(lambda _: text, lambda *_: "k", lambda text: [len(text)])
+    assert answers.ask("u") == answers.ask("u") == [len(text)]
+
+
+def test_a_collection_that_asks_while_counts_are_taken() -> None:
+    nested = asked(["u"])
+    asks = 0
+
+    def collected(phase: str, _: dict[str, int]) -> None:
+        nonlocal asks
+        if phase == "start":
+            asks += 1
+            nested.answers.ask("u")
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(1, 1, 1)
+    try:
+        hits = sum(nested.answers.take()[0] for _ in range(200))
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(collected)
+    assert hits + nested.answers.take()[0] == asks > 0
+
+
 def test_a_parse_that_asks_again() -> None:
     depth = 0
 

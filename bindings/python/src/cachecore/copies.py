@@ -27,7 +27,9 @@ class Copies:
         self._maker = lru_cache(_REMEMBERED)(lambda text: _copier(parse(text)))
 
     def __call__(self, text: bytes) -> Any:
-        return self._maker(text)() if len(text) <= _LONGEST else self._parse(text)
+        if isinstance(text, bytes) and len(text) <= _LONGEST:
+            return self._maker(text)()
+        return self._parse(text)
 
 
 def _copier(value: Any) -> Callable[[], Any]:

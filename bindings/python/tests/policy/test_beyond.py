@@ -87,7 +87,23 @@ async def test_a_question_that_makes_no_sense_is_a_failed_read(
     assert await cache.get(*question) is None
     metrics = cache.metrics
     assert (metrics.failed_reads, metrics.errors["get"], metrics.total_requests) == (1, 1, 1)
-    assert (metrics.hits, metrics.misses) == (0, 0)
+    assert (metrics.hits, metrics.misses, metrics.cache_latency.count) == (0, 0, 1)
+
+
+async def test_a_sensitivity_that_is_none_is_no_exception(cache: PolicyCache) -> None:
+    assert await cache.set(*Q, OLD, sensitivity=["no", "name"]) is False  # type: ignore[arg-type]
+    assert cache.metrics.errors["set"] == 1
+
+
+async def test_two_caches_on_one_store_count_for_themselves(cache: PolicyCache) -> None:
+    await cache.set(*Q, OLD)
+    other = PolicyCache(store=cache.store)
+    for _ in range(3):
+        await cache.get(*Q)
+    assert (other.metrics.hits, cache.metrics.hits) == (0, 3)
+    await other.get(*Q)
+    other.reset_metrics()
+    assert (other.metrics.hits, cache.metrics.hits) == (0, 3)
 
 
 async def test_latency_is_of_every_lookup(cache: PolicyCache) -> None:

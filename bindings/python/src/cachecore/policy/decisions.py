@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from time import perf_counter_ns
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -73,7 +73,7 @@ class Decisions:
 
             store = open_native_store(self.max_size, self.ttl_seconds)
         self.store: Store = store
-        self._answers = store.answers
+        self._answers = store.answers()
         self.metrics = PolicyMetrics(self._answers)
         self._revalidation = Revalidation(store, self.metrics)
         self._evictions_before = store.evictions  # the store's, when these metrics began
@@ -97,31 +97,25 @@ class Decisions:
         """
         if not self.enabled:
             return None
+        if self._answers is None or (sensitivity is not None and self._may_revalidate):
+            question = Question(user_id, action, resource, context, sensitivity)
+            return await self._get_measured(question)
         try:
-            revalidates = sensitivity is not None and self._revalidates(sensitivity)
-            if self._answers is not None and not revalidates:
-                return self._answers.ask(user_id, action, resource, context)
+            return self._answers.ask(user_id, action, resource, context)
         except Exception as error:
             self.metrics.failed_read("get", None)
             self._report("policy_cache_get_error", error)
             return None
-        question = Question(user_id, action, resource, context, sensitivity)
-        return await self._get_measured(
-            self._get_or_revalidate if revalidates else self._get, question
-        )
 
-    def _revalidates(self, sensitivity: str) -> bool:
-        return (
-            sensitivity in REVALIDATED
-            and self.stale_while_revalidate
-            and self._revalidation.callback is not None
-        )
+    @property
+    def _may_revalidate(self) -> bool:
+        return self._revalidation.callback is not None and self.stale_while_revalidate
 
-    async def _get_measured(
-        self, look: Callable[[Question], Awaitable[Looked]], question: Question
-    ) -> Decision | None:
+    async def _get_measured(self, question: Question) -> Decision | None:
         began = perf_counter_ns()
         try:
+            revalidates = self._may_revalidate and question.sensitivity in REVALIDATED
+            look = self._get_or_revalidate if revalidates else self._get
             outcome, decision = await look(question)
         except Exception as error:
             self.metrics.failed_read("get", perf_counter_ns() - began)
@@ -163,8 +157,8 @@ class Decisions:
         """
         if not self.enabled:
             return False
-        ttl = self._get_ttl_for_sensitivity(sensitivity) if ttl_seconds is None else ttl_seconds
         try:
+            ttl = self._get_ttl_for_sensitivity(sensitivity) if ttl_seconds is None else ttl_seconds
             key = decision_key(user_id, action, resource, context)
             await self.store.set(key, encoded(decision), ttl)
         except Exception as error:

@@ -29,7 +29,9 @@ class NativeStore:
 
     def __init__(self, cache: Cache[bytes]) -> None:
         self.cache = cache
-        self.answers = Answers(cache.get, decision_key, parsed)
+
+    def answers(self) -> Answers:
+        return Answers(self.cache.get, decision_key, parsed)
 
     async def get(self, key: str) -> bytes | None:
         return self.cache.get(key)

@@ -27,9 +27,8 @@ class Store(Protocol):
     #: "cachecore" or "redis", for logs and metrics.
     implementation: str
 
-    @property
     def answers(self) -> Answers | None:
-        """Decisions by question, of a store that never waits; None of one that may."""
+        """Finds decisions by question, and counts; of a store that may wait, None."""
         ...
 
     async def get(self, key: str) -> bytes | None: ...
