@@ -169,6 +169,58 @@ static void no_evict_by_bytes(void) {
   cachecore_close(cache);
 }
 
+/* Where there is no second block a smaller value takes the place of the older
+ * one, whatever its size, and what is left of the block serves others. */
+static void no_evict_takes_smaller_values(void) {
+  enum { LARGE = 600 << 10 };
+  static const size_t sizes[] = {199, 195, 190, 180, 150, 120,
+                                 90,  60,  30,  8,   0};
+  static char value[LARGE], copy[LARGE];
+  uint32_t policy;
+  for (policy = CACHECORE_POLICY_LRU; policy <= CACHECORE_POLICY_ADAPTIVE;
+       policy++) {
+    cachecore_options_t options = CACHECORE_OPTIONS_INIT;
+    cachecore_t *cache;
+    uint64_t key, stored = 0, more = 0;
+    size_t i, size;
+    options.max_bytes = 2 << 20;
+    options.policy = policy;
+    options.flags = CACHECORE_NO_EVICT;
+    options.shard_count = 1;
+    CHECK_OK(cachecore_open(&options, &cache));
+    key = 1 << 20;
+    fill_pattern(value, LARGE, 1, 1);
+    CHECK_OK(set_number(cache, key, value, LARGE, 0));
+    while (set_number(cache, stored, value, 200, 0) == CACHECORE_OK) stored++;
+    CHECK(stored > 3000);
+    for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+      for (key = 0; key < stored; key += 7) {
+        fill_pattern(value, sizes[i], key, i);
+        CHECK_OK(set_number(cache, key, value, sizes[i], 0));
+        CHECK_OK(cachecore_get(cache, &key, sizeof key, copy, LARGE, &size));
+        CHECK(size == sizes[i] && memcmp(value, copy, size) == 0);
+      }
+    }
+    key = 1 << 20; /* from one layout to the other, on both sides of the line */
+    for (size = LARGE - 1; size > 100000; size -= 100000) {
+      size_t found;
+      fill_pattern(value, size, key, size);
+      CHECK_OK(set_number(cache, key, value, size, 0));
+      CHECK_OK(cachecore_get(cache, &key, sizeof key, copy, LARGE, &found));
+      CHECK(found == size && memcmp(value, copy, size) == 0);
+    }
+    key = 2 << 20;
+    while (set_number(cache, key + more, value, 200, 0) == CACHECORE_OK) more++;
+    CHECK(more > 2000); /* a third of the first ones, and most of the large */
+    CHECK_INT(cachecore_count(cache), stored + 1 + more);
+    CHECK_INT(stats_of(cache).evictions, 0);
+    CHECK_IDENTITY(cache);
+    for (key = 0; key < stored; key++)
+      CHECK_OK(cachecore_delete(cache, &key, sizeof key));
+    cachecore_close(cache);
+  }
+}
+
 /* Bounded by bytes, and no two values of one size: still the newest stay. */
 static void bytes_forget_the_oldest_too(void) {
   static char value[100];
@@ -219,4 +271,5 @@ static void sizes_shift(void) {
 TESTS(T(forgets_the_oldest), T(capacity_one), T(never_beyond_the_bound),
       T(max_entries_is_reached), T(too_large_is_refused), T(absurd_sizes),
       T(no_evict_by_entries), T(no_evict_by_bytes),
+      T(no_evict_takes_smaller_values),
       T(bytes_forget_the_oldest_too), T(sizes_shift))

@@ -35,4 +35,26 @@ import Testing
     for i in 0..<100 { #expect(cache.contains(bytes("user:\(i)"))) }
     cache.cache.checkInvariants()
   }
+
+  /// A page of an emptied cache is filed until it is looked at: thousands are
+  /// taken out in several steps, before their records go back to the system.
+  @Test func anEmptiedCacheForgetsThousandsOfPages() throws {
+    let options = Options(
+      flags: Options.manualClock, shardCount: 1, maxEntries: 200_000, hashSeed: 5)
+    let cache = try #require(TestCache(options))
+    defer { cache.close() }
+    let value = [UInt8](repeating: 7, count: 100)
+    for round in 0..<2 {
+      for i in 0..<60_000 {
+        _ = cache.set(bytes("user:\(i)"), value, ttlMs: UInt64(1000 + round + i % 5000))
+      }
+      let shard = cache.cache.shard(0)
+      #expect(shard.arena.state.pointee.top / PageTable.unitsPerPage > 2048)
+      for i in 0..<60_000 { #expect(cache.delete(bytes("user:\(i)"))) }
+      while shard.lock.withLock({ shard.trim() }) == .more {}
+      cache.cache.checkInvariants()
+      #expect(shard.arena.chargedPages == 0)
+      #expect(!shard.wheel.mayBeDue(by: Clock.farthest))
+    }
+  }
 }

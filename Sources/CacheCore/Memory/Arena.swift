@@ -201,10 +201,13 @@ package struct Arena {
     return window
   }
 
-  /// Makes a window of a block that was allocated and not written.
-  package func claim(_ window: inout Window, units: UInt32) {
-    entry(window.start).term.relaxed = 0
+  /// Takes back a block that was allocated and not written, or the end of one.
+  package func giveBack(_ ref: Ref, _ units: UInt32) {
+    pages.addBoundary(ref)
+    entry(ref).term.relaxed = 0
+    var window = Window(start: ref)
     absorb(units, &window)
+    release(window)
   }
 
   private func absorb(_ units: UInt32, _ window: inout Window) {
@@ -217,7 +220,6 @@ package struct Arena {
     if window.end != top { entry(window.end).clearMark(Entry.Mark.afterHole) }
     let block = entry(window.start)
     block.identity.relaxed = Entry.Identity.dead
-    block.term.relaxed &= Entry.Mark.afterHole
     block.base.atomic64(Entry.headerSize).relaxed =
       UInt64(window.units) * UInt64(Entry.unit) - UInt64(Entry.headerSize) - 8
     block.use.relaxed = Entry.Use(lastUsed: 0, keySize: 0, flags: Entry.Flag.long).word

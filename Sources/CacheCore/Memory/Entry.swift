@@ -201,35 +201,23 @@ package struct Entry {
   @inline(__always)
   package func hasMark(_ mark: UInt64) -> Bool { term.relaxed & mark != 0 }
 
-  /// Fills a block that no reader can know of yet.
+  /// Fills a block that no reader can know of yet, or must not believe.
   @inline(__always)
   package func write(
     key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, version: UInt64,
-    deadline: UInt64, now: UInt64, blockFlags: UInt64
-  ) {
-    let isLong = UInt64(value.count) > Entry.shortValueSizeMax
-    platform_copy(base + Entry.headerSize + (isLong ? 8 : 0), key.baseAddress!, key.count)
-    write(
-      keyInPlace: key.count, value: value, version: version, deadline: deadline, now: now,
-      blockFlags: blockFlags, marks: 0)
-  }
-
-  /// The same where the key is in its place already.
-  @inline(__always)
-  package func write(
-    keyInPlace keySize: Int, value: UnsafeRawBufferPointer, version: UInt64, deadline: UInt64,
-    now: UInt64, blockFlags: UInt64, marks: UInt64
+    deadline: UInt64, now: UInt64, blockFlags: UInt64, marks: UInt64 = 0
   ) {
     let valueSize = UInt64(value.count)
     let isLong = valueSize > Entry.shortValueSizeMax
     let newUse = Use(
-      lastUsed: now, keySize: keySize, flags: blockFlags | (isLong ? Flag.long : 0))
+      lastUsed: now, keySize: key.count, flags: blockFlags | (isLong ? Flag.long : 0))
+    platform_copy(base + newUse.keyOffset, key.baseAddress!, key.count)
     if isLong { base.atomic64(Entry.headerSize).relaxed = valueSize }
     term.relaxed =
       Term(deadline: deadline, shortValueSize: isLong ? 0 : valueSize, marks: marks).word
     identity.relaxed = version << Identity.versionShift
     if !value.isEmpty {
-      platform_copy(base + newUse.keyOffset + keySize, value.baseAddress!, value.count)
+      platform_copy(base + newUse.keyOffset + key.count, value.baseAddress!, value.count)
     }
     use.relaxed = newUse.word
   }

@@ -68,7 +68,12 @@ extension AdaptivePolicy {
 
   func addUnits(of ref: Ref, to place: Segment, sign isAdded: Bool) {
     let units = UInt64(entry(ref).units)
-    let change = isAdded ? units : 0 &- units
+    addUnits(isAdded ? units : 0 &- units, to: place)
+  }
+
+  func shrink(_ ref: Ref, by units: UInt32) { addUnits(0 &- UInt64(units), to: segment(ref)) }
+
+  private func addUnits(_ change: UInt64, to place: Segment) {
     switch place.plain {
     case .windowYoung, .windowOld: state.pointee.windowUnits &+= change
     case .protected: state.pointee.protectedUnits &+= change

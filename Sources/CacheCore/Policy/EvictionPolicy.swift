@@ -114,6 +114,11 @@ package struct EvictionPolicy {
     isAdaptive ? relinkAdaptive(old, as: ref) : lru.relink(old, as: ref)
   }
 
+  /// The entry's block has become smaller by so many units.
+  package func shrink(_ ref: Ref, by units: UInt32) {
+    if isAdaptive { adaptive.shrink(ref, by: units) }
+  }
+
   /// The entry to forget next. Whoever asks removes it.
   @inline(__always)
   package func victim(hashOf: (Ref) -> UInt32) -> Ref? {

@@ -90,7 +90,8 @@ extension Shard {
       // Making room may have removed or moved the older entry.
       slot = find(parts, key)
       if slot == nil, !hasCredit, !region.entryBudget.take(1) {
-        abandon(ref, flags, units)
+        // Nothing was written in it yet.
+        arena.giveBack(ref, units + UInt32(flags >> Entry.Flag.slackShift & 7))
         return mayAskOthers ? .needsEntry : refuse(nil, parts, isLive: false, as: .refused)
       }
     }
@@ -158,7 +159,7 @@ extension Shard {
       return .needsMemory(UInt64(units) * UInt64(Entry.unit))
     }
     let slot = find(parts, key)
-    if let slot, isLive, overwrite(slot, parts, value, units, deadline: deadline, at: now) {
+    if let slot, isLive, overwrite(slot, parts, key, value, units, deadline: deadline, at: now) {
       return .done(.ok)
     }
     return refuse(
@@ -177,28 +178,19 @@ extension Shard {
     return refuse(nil, parts, isLive: false, as: growth == .noMemory ? .noMemory : .refused)
   }
 
-  /// Gives back a block in which nothing was written.
-  private func abandon(_ ref: Ref, _ flags: UInt64, _ units: UInt32) {
-    var window = Arena.Window(start: ref)
-    let size = units + UInt32(flags >> Entry.Flag.slackShift & 7)
-    arena.claim(&window, units: size)
-    arena.release(window)
-  }
-
-  /// Writes a value over the present one, in its block: for a full no-evict
+  /// Writes an entry over the present one, in its block: for a full no-evict
   /// cache, where there is no second block. Readers of the bucket wait for it.
   /// False if it does not fit or somebody has leased the present value.
   private func overwrite(
-    _ slot: Index.Slot, _ parts: HashParts, _ value: UnsafeRawBufferPointer, _ units: UInt32,
-    deadline: UInt64, at now: UInt64
+    _ slot: Index.Slot, _ parts: HashParts, _ key: UnsafeRawBufferPointer,
+    _ value: UnsafeRawBufferPointer, _ units: UInt32, deadline: UInt64, at now: UInt64
   ) -> Bool {
     let entry = entry(slot.ref)
-    let present = entry.units
-    let isLong = UInt64(value.count) > Entry.shortValueSizeMax
-    guard header.pointee.isNoEvict, !header.pointee.reportsRemovals, units <= present,
-      present - units <= 7,
-      isLong == entry.hasFlag(Entry.Flag.long)
-    else { return false }
+    guard header.pointee.isNoEvict, !header.pointee.reportsRemovals, units <= entry.units else {
+      return false
+    }
+    let rest = entry.units - units
+    let slack = rest < Entry.unitsMin ? rest : 0
     // Odd: readers turn back, and none is about to lease it when this returns.
     let first = index.bucket(for: parts.forIndex, in: index.table.relaxed)
     index.beginWriting(in: first)
@@ -207,14 +199,16 @@ extension Shard {
       return false
     }
     revive(slot.ref)
-    let use = entry.useNow
     entry.write(
-      keyInPlace: use.keySize, value: value,
+      key: key, value: value,
       version: max(now << Entry.Identity.versionFractionBits, entry.version + 1),
-      deadline: deadline, now: now,
-      blockFlags: UInt64(present - units) << Entry.Flag.slackShift,
+      deadline: deadline, now: now, blockFlags: UInt64(slack) << Entry.Flag.slackShift,
       marks: entry.termNow.marks)
     index.renew(first)
+    if rest > slack {
+      policy.shrink(slot.ref, by: rest)
+      arena.giveBack(slot.ref + units, rest)
+    }
     policy.use(slot.ref, parts.forIndex)
     counters.pointee.updates += 1
     schedule(slot.ref, end: end(entry.useNow, entry.termNow))
