@@ -685,7 +685,8 @@ def test_threads() -> None:
                 thread.join(120)
             assert failures == [] and len(cache) <= 200
             cache.expire()
-            assert len(cache) == len(list(cache))
+            before, listed, after = len(cache), len(list(cache)), len(cache)
+            assert before >= listed >= after  # lifetimes go on ending
     finally:
         sys.setswitchinterval(interval)
 
