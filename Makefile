@@ -73,7 +73,8 @@ test-python: lib ## the Python package on both its paths, and its examples
 check: setup ## formatting, style, types
 	swift format lint --strict -r Sources Tests fuzz Package.swift
 	tools/tidy.py
-	$(PYTHON) -m mypy --strict tools/check_symbols.py tools/tidy.py tools/mutate.py
+	MYPYPATH=$(PYTHONPATH) $(PYTHON) -m mypy --strict tools/check_symbols.py tools/tidy.py \
+	  tools/mutate.py tools/own_reports.py tools/planted.py
 	cd bindings/python && $(CURDIR)/$(PYTHON) -m mypy
 	cd bindings/python && $(CURDIR)/$(PYTHON) -m pyright --pythonpath $(CURDIR)/$(PYTHON)
 
@@ -104,11 +105,13 @@ test-browser: lib ## the dashboard in a real browser; installs chromium by apt
 	CACHECORE_BROWSER=1 $(PYTHON) -X dev -W error -m pytest -q \
 	  bindings/python/tests/services/test_browser.py
 .PHONY: sanitize-python valgrind
-sanitize-python: setup ## the Python tests with ASan in library and compiled path
-	tools/sanitize-python.sh
+sanitize-python: setup ## the Python tests: memory errors, leaks, races
+	tools/sanitize-python.sh address
+	tools/sanitize-python.sh thread
 
-valgrind: lib ## C tests under memcheck
+valgrind: lib ## C and Python tests under memcheck
 	tools/valgrind.sh
+	tools/valgrind-python.sh
 
 .PHONY: fuzz test-fuzz coverage mutate
 SECONDS_EACH ?= 600

@@ -1,37 +1,83 @@
 #!/usr/bin/env bash
-# Runs the Python package's tests with AddressSanitizer in the library and in the
-# compiled path:
+# Runs the Python package's tests with a sanitizer in the library and in the
+# compiled path, on both paths:
 #
-#   tools/sanitize-python.sh [PYTEST ARGUMENTS]
+#   tools/sanitize-python.sh address|thread [PYTEST ARGUMENTS]
+#
+# address: memory errors in all tests, leaks in the package's own and the policy's.
+# thread: races, in the tests that have threads.
 #
 # The interpreter is the usual one, with the sanitizer's runtime loaded first and
-# its own memory from malloc, where the runtime sees it.  Leaks are not looked for:
-# CPython keeps some of its memory to the end, and what would silence that would
-# silence ours.  Those of the library are found in C (tools/sanitize.sh), those of
-# the binding by tests/test_leaks.py.
+# its memory from malloc, where the runtime sees it.  Nothing is suppressed: what has
+# a frame of ours is a failure (tools/own_reports.py), and before the tests come
+# mistakes that must be found (tools/planted.py).
 set -euo pipefail
+case ${1:-} in
+  address | thread) sanitizer=$1 ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+shift
 cd "$(dirname "$0")/.."
 command -v swift >/dev/null || PATH=$PATH:/opt/swift/usr/bin
-clang=$(dirname "$(readlink -f "$(command -v swift)")")/clang
-python=${PYTHON:-$PWD/.venv/bin/python}
-out=$PWD/build/address-python
+bin=$(dirname "$(readlink -f "$(command -v swift)")")
+export PYTHON=${PYTHON:-$PWD/.venv/bin/python}
+out=$PWD/build/$sanitizer-python
+reports=$out/reports
+tests=$out/bindings/python/tests
+SANITIZE=$sanitizer tools/build-python.sh "$out"
 
-SANITIZE=address tools/build-library.sh "$out"
-# A copy, so that the sources keep the compiled path that they have.
-mkdir -p "$out/bindings/python"
-rm -rf "$out/bindings/python/src" "$out/bindings/python/tests"
-cp -r bindings/python/{src,tests,pyproject.toml,README.md} "$out/bindings/python/"
-for part in include docs examples README.md; do ln -sfn "$PWD/$part" "$out/$part"; done
-CC=$clang CFLAGS="-fsanitize=address -fno-lto -shared-libsan -g" PYTHON=$python \
-  bindings/python/tools/build-extension.sh "$out/bindings/python/src/cachecore"
-
+runtime() { "$bin/clang" -print-file-name="libclang_rt.$1-x86_64.so"; }
+# Each frame with its file, by which it is known whose it is.
+options="exitcode=0:log_path=$reports/log:stack_trace_format='    #%n %p %F %L (%m)'"
+if [ "$sanitizer" = address ]; then
+  preload=$(runtime asan)
+  # CPython has no frame pointers: by them, frames of ours are passed over.
+  leaks=detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=12
+  options+=:abort_on_error=1:detect_stack_use_after_return=0
+  planted=leak objects=_fast.abi3.so
+else
+  # Swift's runtime of TSan refers to libdispatch and does not load it.
+  swift=$bin/../lib/swift/linux
+  preload=$(runtime tsan):$swift/libdispatch.so:$swift/libBlocksRuntime.so
+  leaks= planted=race objects=libcachecore.so
+  options+=:second_deadlock_stack=1:die_after_fork=0
+fi
 export PYTHONPATH=$out/bindings/python/src CACHECORE_LIBRARY=$out/libcachecore.so
-export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0
-LD_PRELOAD=$("$clang" -print-file-name=libclang_rt.asan-x86_64.so)
-# Not those that count resident bytes, which ASan keeps, or that build the sdist.
+export PYTHONMALLOC=malloc
+
+# under OPTIONS COMMAND...: with the sanitizer; its reports are the only ones there.
+under() {
+  local all=$options:$1
+  shift
+  rm -rf "$reports" && mkdir -p "$reports"
+  LD_PRELOAD=$preload ASAN_OPTIONS=$all TSAN_OPTIONS=$all "$PYTHON" "$@"
+}
+
+failed=0
+# tests OPTIONS ARGUMENTS...: the tests' outcome, and the reports made meanwhile.
+tests() {
+  local what=$1
+  shift
+  under "$what" -m pytest -q -p no:cacheprovider "$@" || failed=1
+  tools/own_reports.py "$reports" || failed=1
+}
+
+under "$leaks" tools/planted.py $planted
+tools/own_reports.py "$reports" --planted $objects
 for pure in 0 1; do
-  echo "sanitize-python.sh: CACHECORE_PURE=$pure"
-  LD_PRELOAD=$LD_PRELOAD CACHECORE_PURE=$pure "$python" -m pytest -q -p no:cacheprovider \
-    --ignore-glob="*test_leaks.py" --ignore-glob="*test_sdist.py" \
-    "$out/bindings/python/tests" "$@"
+  echo "sanitize-python.sh: $sanitizer, CACHECORE_PURE=$pure"
+  export CACHECORE_PURE=$pure
+  if [ "$sanitizer" = thread ]; then
+    tests "" "$tests"/test_{answers,batch,cached,closing,fork,lease}.py \
+      "$tests"/test_{object_cache,removals,sweeper,threads}.py "$tests/policy" "$@"
+    continue
+  fi
+  # Not those that count resident bytes, which ASan keeps, or that build the sdist.
+  # CPython ends daemon threads at exit where they are, and what they held leaks.
+  core=("$tests"/test_*.py "$tests/policy" --ignore-glob="*test_leaks.py"
+    --ignore-glob="*test_sdist.py")
+  tests "$leaks" "${core[@]}" -k "not (test_interpreter_exit_with and threads)" "$@"
+  tests detect_leaks=0 "$tests"/{contrib,maintenance,services} "$@"
+  tests detect_leaks=0 "$tests/test_closing.py" -k "test_interpreter_exit_with and threads"
 done
+exit $failed
