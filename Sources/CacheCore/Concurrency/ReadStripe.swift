@@ -35,13 +35,20 @@ package struct ReadStripe {
   package init(_ base: UnsafeMutableRawPointer) { self.base = base }
 
   /// The stripe for the calling thread among `count` (a power of two).
-  ///
-  /// The thread pointer's low bits are its alignment and its middle bits follow
-  /// the spacing of thread stacks; the multiplication spreads them.
   @inline(__always)
   package static func indexForThisThread(count: UInt32) -> Int {
-    let spread = (platform_thread_number() >> 6) &* 0x9E37_79B9_7F4A_7C15
-    return Int((spread >> 32) & UInt64(count &- 1))
+    index(forThread: platform_thread_number(), count: count)
+  }
+
+  /// Threads that were started one after the other are to have stripes of their
+  /// own, and chance would give two of them one: so a thread's number, which is
+  /// a place at the end of its stack, is counted in pages. A stack with its guard
+  /// page has an odd number of them, and each is another stripe than the last;
+  /// for stacks of 8 MiB without a guard the second term is that step.
+  @inline(__always)
+  package static func index(forThread number: UInt64, count: UInt32) -> Int {
+    let page = number >> 12
+    return Int(truncatingIfNeeded: (page &+ 2 &* (page >> 11)) & UInt64(count &- 1))
   }
 
   private var hitsWord: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(0) }
