@@ -193,21 +193,22 @@ package struct Arena {
     else { return nil }
     let rest = removeHole(ref) - (place - ref)
     makeHole(ref, place - ref)
-    pages.addBoundary(place)
     state.pointee.usedUnits += UInt64(rest)
-    entry(place).term.relaxed = Entry.Mark.afterHole
-    var window = Window(start: place)
-    absorb(rest, &window)
-    return window
+    return window(at: place, rest, marks: Entry.Mark.afterHole)
   }
 
   /// Takes back a block that was allocated and not written, or the end of one.
   package func giveBack(_ ref: Ref, _ units: UInt32) {
+    release(window(at: ref, units, marks: 0))
+  }
+
+  /// A window of units in use that have no header.
+  private func window(at ref: Ref, _ units: UInt32, marks: UInt64) -> Window {
     pages.addBoundary(ref)
-    entry(ref).term.relaxed = 0
+    entry(ref).term.relaxed = marks
     var window = Window(start: ref)
     absorb(units, &window)
-    release(window)
+    return window
   }
 
   private func absorb(_ units: UInt32, _ window: inout Window) {

@@ -89,7 +89,7 @@ extension Shard {
         }
         let lag = now - end(use, term)
         counters.pointee.longestLagMs = max(counters.pointee.longestLagMs, lag)
-        remove(index.find(hash: hash, ref: ref)!, hash: hash, because: .expired)
+        remove(ref, hash: hash, because: .expired)
         removed += 1
       }
       counters.pointee.expirations += removed

@@ -229,10 +229,14 @@ package struct Shard {
     counters.pointee.entries -= 1
   }
 
+  /// Removes by reference and hash.
+  package func remove(_ ref: Ref, hash: UInt32, because cause: Removal.Cause) {
+    remove(index.find(hash: hash, ref: ref)!, hash: hash, because: cause)
+  }
+
   /// Removes by reference alone.
   package func remove(_ ref: Ref, because cause: Removal.Cause) {
-    let hash = hash(of: ref).forIndex
-    remove(index.find(hash: hash, ref: ref)!, hash: hash, because: cause)
+    remove(ref, hash: hash(of: ref).forIndex, because: cause)
   }
 
   /// What remains to be done for an entry that neither index nor policy refers

@@ -1,5 +1,5 @@
 /* Answers: a question's key, the text under it, and what that says; answers.py
- * tells why each step is remembered. */
+ * tells what for, copies.py why what a text says is remembered. */
 #include <time.h>
 
 #include "fast.h"
