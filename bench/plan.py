@@ -9,7 +9,7 @@ FLOORS = ["hash-table", "two-loads", "memcpy", "empty"]
 
 # What a floor is good for: it bounds nothing and forgets nothing.
 FLOOR_WORKLOADS = {
-    "hash-table": {"hit", "miss", "overwrite"},
+    "hash-table": {"hit", "miss", "overwrite", "hot"},
     "two-loads": {"hit"},
     "memcpy": {"hit"},
     "empty": {"hit", "overwrite"},

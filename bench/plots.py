@@ -85,13 +85,14 @@ def python(f: Figures, out: Path) -> str:
 
 def scaling(path: Path, out: Path) -> str:
     figure, axes = pyplot.subplots(figsize=(7, 4))
-    speedups: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    speedups: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
-            speedups[row["case"], row["entries"]][int(row["threads"])].append(float(row["speedup"]))
-    for (case, entries), values in speedups.items():
-        axes.plot(list(values), [statistics.median(each) for each in values.values()], marker="o",
-                  label=f"{case}, {number(int(entries))} entries")
+            if row["speedup"]:
+                name = f"{row['peer']}, {row['case']}, {number(int(row['entries']))} entries"
+                speedups[name][int(row["threads"])].append(float(row["speedup"]))
+    for name, values in speedups.items():
+        axes.plot(list(values), [statistics.median(each) for each in values.values()], marker="o", label=name)
     most = max(max(values) for values in speedups.values())
     axes.plot([1, most], [1, most], ":", color="black", label="ideal")
     axes.set(xlabel="threads", ylabel="times one thread", xscale="log", yscale="log")
