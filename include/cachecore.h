@@ -250,7 +250,9 @@ typedef struct cachecore_entry_info {
   uint64_t value_size;  /* bytes                                             */
   int64_t ttl_ms;       /* time left to live; -1: never expires              */
   int64_t age_ms;       /* since the value was stored                        */
-  int64_t idle_ms;      /* since it was stored, touched or read              */
+  int64_t idle_ms;      /* since it was stored, touched or read; while several
+                           threads read, up to 50 more where the cache has no
+                           time to idle                                      */
   uint64_t version;     /* differs for every value ever stored under the key */
 } cachecore_entry_info_t;
 

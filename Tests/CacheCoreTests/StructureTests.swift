@@ -199,20 +199,3 @@ private func shard(maxEntries: UInt64 = 100_000) throws -> (TestCache, Shard) {
     #expect(zip(hashes(1), hashes(2)).allSatisfy { $0 != $1 })
   }
 }
-
-@Suite struct ReadStripeTests {
-  /// Two readers in one stripe write the same line at every hit.
-  @Test(arguments: [UInt64(64 << 10), 256 << 10, 1 << 20, 2 << 20, 8 << 20])
-  func threadsStartedInARowHaveStripesOfTheirOwn(stack: UInt64) {
-    for count: UInt32 in [4, 8, 32] {
-      for first in stride(from: UInt64(0x7f84_1517_86c0), to: 0x7f84_1537_86c0, by: 0x1000) {
-        let indices = (0..<UInt64(count)).map { thread in
-          ReadStripe.index(forThread: first - thread * (stack + 4096), count: count)
-        }
-        #expect(zip(indices, indices.dropFirst()).allSatisfy { $0 != $1 })
-        // Where smaller stacks cross a boundary of 8 MiB, some start anew.
-        #expect(Set(indices).count >= Int(count) / (stack == 8 << 20 ? 1 : 2))
-      }
-    }
-  }
-}

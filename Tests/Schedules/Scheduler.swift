@@ -186,7 +186,7 @@ final class Scheduler {
     step: { Scheduler.playing.step() },
     wait: { Scheduler.playing.wait(ns: $0) },
     now_ns: { Scheduler.playing.nowNs },
-    thread_number: { UInt64(Scheduler.playing.current + 1) << 12 },
+    thread_number: { UInt32(Scheduler.playing.current + 1) },
     thread_start: { number, main, context in
       nonisolated(unsafe) let context = context
       number!.pointee = UInt64(Scheduler.playing.add { _ = main!(context) })

@@ -186,10 +186,20 @@ PLATFORM_INLINE int64_t platform_wall_ms(void) {
 
 /* ---- Threads ------------------------------------------------------------ */
 
-/* A number that no two running threads share. */
-PLATFORM_INLINE uint64_t platform_thread_number(void) {
+/* Four bytes of each thread's own, 0 at first, where one load finds them also
+ * in a library that is opened late: that is what initial-exec is about. */
+extern __thread uint32_t platform_thread_word
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+/* What this thread was told last; 0: nothing yet. */
+PLATFORM_INLINE uint32_t platform_thread_number(void) {
   PLATFORM_IF_SCHEDULED(return platform_scheduler->thread_number())
-  return (uint64_t)(uintptr_t)__builtin_thread_pointer();
+  return platform_thread_word;
+}
+
+PLATFORM_INLINE void platform_set_thread_number(uint32_t number) {
+  PLATFORM_IF_SCHEDULED(return)
+  platform_thread_word = number;
 }
 
 PLATFORM_INLINE void platform_pause(void) {

@@ -20,7 +20,7 @@ typedef struct platform_scheduler {
    * or until something changes: UINT64_MAX. */
   void (*wait)(uint64_t ns);
   uint64_t (*now_ns)(void);
-  uint64_t (*thread_number)(void);
+  uint32_t (*thread_number)(void);
   int (*thread_start)(uint64_t *thread_out, void *(*main)(void *),
                       void *context);
   void (*thread_join)(uint64_t thread);

@@ -49,7 +49,7 @@ package struct Cache {
     into buffer: UnsafeMutableRawBufferPointer, size: inout Int
   ) -> Outcome {
     guard let seen = copy(key, shard, parts, at: now, into: buffer, size: &size) else {
-      shard.stripeOfThisThread.noteMiss()
+      shard.noteMiss(at: now)
       return .miss
     }
     shard.noteUse(seen, parts, key, at: now)
@@ -96,7 +96,7 @@ package struct Cache {
     let now = clock.coarse
     switch shard.lease(parts, key, at: now) {
     case .miss:
-      shard.stripeOfThisThread.noteMiss()
+      shard.noteMiss(at: now)
       return .miss
     case .tooMany:
       return .state

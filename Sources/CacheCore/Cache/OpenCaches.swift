@@ -12,7 +12,7 @@ import Synchronization
 /// child.
 package enum OpenCaches {
   /// 0: lock; 8: first open; 16: first free; 24: last free; 32: are the fork
-  /// handlers installed.
+  /// handlers installed; 40: closed handles that wait. From 48 on, ThreadNumber's.
   private static var shared: UnsafeMutableRawPointer { platform_process_memory() }
 
   private static var lock: Lock { Lock(shared.atomic32(0)) }
@@ -113,6 +113,7 @@ package enum OpenCaches {
       cache.handle.resizeLock.reset()
     }
     lock.reset()
+    ThreadNumber.restart()
     forEach { $0.sweeper.adoptAfterFork() }
   }
 }

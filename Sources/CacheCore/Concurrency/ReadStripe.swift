@@ -7,8 +7,8 @@ import Synchronization
 /// A reader takes no lock, so it cannot move the entry it found to the front of
 /// the recency list. It notes the entry in a ring instead, and whoever next
 /// holds the shard's lock moves the noted entries in order ("draining"). Each
-/// shard has a few stripes and a thread always uses the same one, so that
-/// readers on different cores write different cache lines.
+/// shard has a few stripes, and a thread uses the one that its number says, so that
+/// readers on different cores write different cache lines (ThreadNumber).
 ///
 ///     0   hits        u64   also the ring's write position, modulo its size
 ///     8   misses      u64
@@ -37,18 +37,7 @@ package struct ReadStripe {
   /// The stripe for the calling thread among `count` (a power of two).
   @inline(__always)
   package static func indexForThisThread(count: UInt32) -> Int {
-    index(forThread: platform_thread_number(), count: count)
-  }
-
-  /// Threads that were started one after the other are to have stripes of their
-  /// own, and chance would give two of them one: so a thread's number, which is
-  /// a place at the end of its stack, is counted in pages. A stack with its guard
-  /// page has an odd number of them, and each is another stripe than the last;
-  /// for stacks of 8 MiB without a guard the second term is that step.
-  @inline(__always)
-  package static func index(forThread number: UInt64, count: UInt32) -> Int {
-    let page = number >> 12
-    return Int(truncatingIfNeeded: (page &+ 2 &* (page >> 11)) & UInt64(count &- 1))
+    Int(ThreadNumber.own & (count &- 1))
   }
 
   private var hitsWord: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(0) }
@@ -57,10 +46,12 @@ package struct ReadStripe {
   private var hitsBase: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(24) }
   private var missesBase: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(32) }
 
-  /// How long a reader who was not alone leaves its ring alone.
-  package static let lazyMs: UInt64 = 50
+  /// How long a reader who was not alone leaves its ring alone, and how seldom it
+  /// then sets an entry's time of last use.
+  package static let lazyMs: UInt64 = RecencyList.uncertainMs
 
   package var lazyUntil: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(40) }
+  private var lastUse: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(48) }
 
   /// Counts a hit and notes its entry. True when the ring is full and the
   /// caller had better drain it.
@@ -72,8 +63,21 @@ package struct ReadStripe {
     return position &+ 1 &- drainedWord.relaxed >= ReadStripe.ringCount && now >= lazyUntil.relaxed
   }
 
+  /// Counts a miss. True now and then: when the caller had better look whether
+  /// it is alone here.
   @inline(__always)
-  package func noteMiss() { missesWord.bump() }
+  package func noteMiss() -> Bool {
+    missesWord.pointee.wrappingAdd(1, ordering: .relaxed).oldValue % 64 == 0
+  }
+
+  /// Leaves the number of the calling thread here. True if the last one was
+  /// another's, and not long ago.
+  package func meetsAnother(thread: UInt32, at now: UInt64) -> Bool {
+    let last = lastUse.relaxed
+    lastUse.relaxed = UInt64(thread) << 32 | now & 0xffff_ffff
+    let age = UInt32(truncatingIfNeeded: now) &- UInt32(truncatingIfNeeded: last)
+    return last != 0 && last >> 32 != thread && age <= 2 * ReadStripe.lazyMs
+  }
 
   @inline(__always)
   package var hasNotes: Bool { hitsWord.relaxed != drainedWord.relaxed }
@@ -116,6 +120,7 @@ package struct ReadStripe {
   /// stripe that nobody uses.
   func disown(where isPlace: (Ref) -> Bool) {
     lazyUntil.relaxed = 0
+    lastUse.relaxed = 0
     for slot in 0..<Int(ReadStripe.ringCount) {
       let note = base.atomic64(64 + 8 * slot)
       if !isPlace(Ref(truncatingIfNeeded: note.relaxed)) { note.relaxed = 0 }

@@ -37,6 +37,9 @@ package struct RecencyList {
   /// Entries that are spared in a row at most.
   private static let sparedMax = 8
 
+  /// How far behind an entry's time of last use may be (Shard.isDue).
+  package static let uncertainMs: UInt64 = 50
+
   /// The entry to forget next. The oldest; unless it was used later than the one
   /// that follows it, which nobody has noted: then that counts as a use now. As
   /// long as every use is noted this never happens, and the order is exact.
@@ -44,7 +47,8 @@ package struct RecencyList {
   package func victim() -> Ref? {
     for _ in 0..<RecencyList.sparedMax {
       guard let oldest, let next = newer(than: oldest),
-        entry(oldest).useNow.lastUsed > entry(next).useNow.lastUsed
+        entry(oldest).useNow.lastUsed
+          > entry(next).useNow.lastUsed &+ RecencyList.uncertainMs
       else { break }
       renew(oldest)
     }

@@ -139,15 +139,24 @@ extension Shard {
   package func noteUse(
     _ seen: Sighting, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) {
-    if seen.lastUsed < now { markUsed(seen, parts, key, at: now) }
-    if stripeOfThisThread.noteHit(hash: parts.forIndex, ref: seen.ref, at: now) {
-      drainIfAlone(at: now)
+    let stripe = stripeOfThisThread
+    if seen.lastUsed < now, isDue(seen, stripe, at: now) {
+      markUsed(seen, parts, key, at: now)
     }
+    if stripe.noteHit(hash: parts.forIndex, ref: seen.ref, at: now) { drainIfAlone(at: now) }
   }
 
-  /// Sets the time of last use, at most once a millisecond for an entry. If the
-  /// entry has changed since it was found, that matters only where its life
-  /// depends on the mark.
+  /// Whether an entry's time of last use is to be set. Alone, a reader sets it
+  /// once a millisecond; readers who are not would have one another fetch the
+  /// entry's cache line each time.
+  @inline(__always)
+  private func isDue(_ seen: Sighting, _ stripe: ReadStripe, at now: UInt64) -> Bool {
+    now >= stripe.lazyUntil.relaxed || now >= seen.lastUsed &+ ReadStripe.lazyMs
+      || header.pointee.defaultTtiMs != 0
+  }
+
+  /// Sets the time of last use. If the entry has changed since it was found, that
+  /// matters only where its life depends on the mark.
   @inline(never)
   private func markUsed(
     _ seen: Sighting, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
@@ -177,19 +186,30 @@ extension Shard {
     }
   }
 
+  @inline(__always)
+  package func noteMiss(at now: UInt64) {
+    if stripeOfThisThread.noteMiss() { keepApart(at: now) }
+  }
+
+  /// Sees to it that no other thread uses this one's stripe.
+  @inline(never)
+  private func keepApart(at now: UInt64) {
+    if stripeOfThisThread.meetsAnother(thread: ThreadNumber.own, at: now) { ThreadNumber.renew() }
+  }
+
   /// Applies this thread's notes if no other thread has done the same lately.
   @inline(never)
   private func drainIfAlone(at now: UInt64) {
-    let number = ReadStripe.indexForThisThread(count: stripeCount)
+    let own = stripeOfThisThread
+    keepApart(at: now)
     guard lock.tryAcquire() else { return }
-    let reader = UInt32(number) + 1
     let other = counters.pointee.lastReader
-    counters.pointee.lastReader = reader
-    let isAlone = other == reader || other == 0 || region.clock.isManual
+    counters.pointee.lastReader = ThreadNumber.own
+    let isAlone = other == ThreadNumber.own || other == 0 || region.clock.isManual
     if isAlone || now > counters.pointee.lastReadMs + ReadStripe.lazyMs {
-      drain(stripe(number))
+      drain(own)
     } else {
-      stripe(number).lazyUntil.relaxed = now + ReadStripe.lazyMs
+      own.lazyUntil.relaxed = now + ReadStripe.lazyMs
     }
     counters.pointee.lastReadMs = now
     HitHistory(region).note(at: now)

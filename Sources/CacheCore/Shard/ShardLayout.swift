@@ -40,7 +40,7 @@ package struct ShardCounters {
   package var longestLagMs: UInt64
   /// Writes since other threads' read stripes were last drained.
   package var writesSinceDrain: UInt32
-  /// The stripe whose reader last found its ring full, plus one, and when.
+  /// The thread that last found its ring full, and when.
   package var lastReader: UInt32
   package var lastReadMs: UInt64
   /// `entries` at the last reset of statistics.
