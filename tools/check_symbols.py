@@ -31,7 +31,7 @@ def prototypes(header: str) -> set[str]:
 
 
 def exported(library: str) -> set[str]:
-    lines = output("nm", "-D", "--defined-only", library).splitlines()
+    lines = output("nm", "-D", "--defined-only", "--extern-only", library).splitlines()
     symbols = {line.split()[-1].split("@")[0] for line in lines}
     return symbols - {"CACHECORE_1"}  # the version's own name
 
