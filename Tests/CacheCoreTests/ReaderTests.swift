@@ -1,9 +1,6 @@
 import CPlatform
 import CacheCore
-import Glibc
 import Testing
-
-@_silgen_name("fork") private func forkProcess() -> pid_t
 
 /// Readers keep out of each other's way. One thread plays them all here, by the
 /// numbers that it goes by.
@@ -47,16 +44,14 @@ import Testing
       return await group.reduce(into: Set<UInt32>()) { $0.insert($1) }
     }
     #expect(!numbers.contains(0))
-    let next = (0..<8).map { _ in
-      reading(as: 0) { ThreadNumber.renew() }
-    }
+    let next = (0..<8).map { _ in reading(as: 0) { ThreadNumber.renew() } }
     // Other tests' threads may take some in between.
     #expect(zip(next, next.dropFirst()).allSatisfy { $1 &- $0 >= 1 && $1 &- $0 < 1000 })
   }
 
   @Test func whoMeetsAnotherThreadMovesOn() throws {
     for read in [{ self.hit($0) }, { self.miss($0) }] as [(TestCache) -> Void] {
-      let (cache, stripes) = try opened()
+      let (cache, stripes) = try opened(Options.manualClock)
       defer { cache.close() }
       let first: UInt32 = 1001
       #expect(reading(as: first) { read(cache) } == first)
@@ -103,17 +98,5 @@ import Testing
       wasLeft = wasLeft || after < from
     }
     #expect(wasLeft == (ttiMs == 0))
-  }
-
-  /// The child of a fork is another reader than its parent.
-  @Test func theChildOfAForkIsNumberedAnew() throws {
-    let (cache, _) = try opened()
-    defer { cache.close() }
-    let number = ThreadNumber.own
-    let child = forkProcess()
-    if child == 0 { _exit(ThreadNumber.own == number ? 1 : 0) }
-    var status: Int32 = -1
-    #expect(child > 0 && waitpid(child, &status, 0) == child && status == 0)
-    #expect(ThreadNumber.own == number)
   }
 }

@@ -113,7 +113,6 @@ package enum OpenCaches {
       cache.handle.resizeLock.reset()
     }
     lock.reset()
-    ThreadNumber.restart()
     forEach { $0.sweeper.adoptAfterFork() }
   }
 }
