@@ -121,8 +121,10 @@ CACHECORE_API const char *cachecore_status_text(cachecore_status_t status);
 typedef struct cachecore cachecore_t;
 
 enum {
-  /* Forget what was used longest ago: exact within a shard as long as one
-   * thread uses it, to the millisecond or so when several do. */
+  /* Forget what was used longest ago: exact within a shard in a process where
+   * one thread reads.  Where several do, what was used lately stays, but which
+   * of the rest goes first is known to 32 ms only, or to an eighth of the time
+   * that unused entries stay, if that is less. */
   CACHECORE_POLICY_LRU = 0,
   /* Keep what is likely to be used again, by recency or by frequency,
    * whichever serves the present load: scans pass through without emptying
@@ -251,7 +253,7 @@ typedef struct cachecore_entry_info {
   int64_t ttl_ms;       /* time left to live; -1: never expires              */
   int64_t age_ms;       /* since the value was stored                        */
   int64_t idle_ms;      /* since it was stored, touched or read; while several
-                           threads read, up to 50 more where the cache has no
+                           threads read, up to 32 more where the cache has no
                            time to idle                                      */
   uint64_t version;     /* differs for every value ever stored under the key */
 } cachecore_entry_info_t;
@@ -550,7 +552,8 @@ typedef struct cachecore_audit_options {
   uint32_t struct_size;    /* sizeof(cachecore_audit_options_t)              */
   uint32_t remove_kinds;   /* CACHECORE_ENTRY_... to remove; 0: a dry run    */
   uint64_t near_expiry_ms; /* what is little time left; 0: a minute          */
-  uint64_t idle_ms;        /* what is a long time; 0: 30 days                */
+  uint64_t idle_ms;        /* what is a long time, by cachecore_entry_info_t's
+                              idle_ms; 0: 30 days                            */
   uint32_t batch_size;     /* entries looked at in one hold of a lock, give or
                               take a few; 0: 100                             */
   uint32_t reserved;       /* 0                                              */

@@ -36,15 +36,10 @@ import Testing
     for _ in 0..<100 { #expect(cache.get(bytes("no key")) == nil) }
   }
 
-  @Test func threadsAreNumberedInARow() async {
+  @Test func threadsAreNumberedInARow() {
     let own = ThreadNumber.own
     #expect(own != 0 && own == ThreadNumber.own)
-    let numbers = await withTaskGroup(of: UInt32.self) { group in
-      for _ in 0..<100 { group.addTask { ThreadNumber.own } }
-      return await group.reduce(into: Set<UInt32>()) { $0.insert($1) }
-    }
-    #expect(!numbers.contains(0))
-    let next = (0..<8).map { _ in reading(as: 0) { ThreadNumber.renew() } }
+    let next = (0..<8).map { _ in reading(as: 0) { _ = ThreadNumber.own } }
     // Other tests' threads may take some in between.
     #expect(zip(next, next.dropFirst()).allSatisfy { $1 &- $0 >= 1 && $1 &- $0 < 1 << 31 })
   }
@@ -57,8 +52,10 @@ import Testing
       #expect(reading(as: first) { read(cache) } == first)
       #expect(reading(as: first + 1) { read(cache) } == first + 1)
       #expect(reading(as: first + stripes) { read(cache) } != first + stripes)
+      // Who was there first stays.
+      #expect(reading(as: first) { read(cache) } == first)
       let sum = cache.cache.statistics()
-      #expect(sum.hits + sum.misses == 300)
+      #expect(sum.hits + sum.misses == 400)
     }
   }
 
@@ -71,32 +68,69 @@ import Testing
     #expect(reading(as: 1001 + stripes) { hit(cache) } == 1001 + stripes)
   }
 
-  /// Alone, a reader sets the time of last use to the millisecond; beside others
-  /// it is behind by less than 50, but where an entry's life depends on it.
+  /// Beside others, a reader sets an entry's time of last use seldom, but for where
+  /// the entry's life depends on it.
   @Test(arguments: [UInt64(0), 60_000])
   func severalReadersMarkAnEntrySeldom(ttiMs: UInt64) throws {
     let (cache, _) = try opened(ttiMs: ttiMs)
     defer { cache.close() }
-    let shard = cache.cache.shard(0)
-    func lastUse() throws -> UInt64 {
-      try Self.key.withUnsafeBytes { key in
-        try #require(shard.read(HashParts(shard.keyHash(key)), key, at: 0) { $0.use.lastUsed })
-      }
-    }
     var wasLeft = false
     for _ in 0..<50 {
       // A reader whose notes are full finds out who else has read.
       reading(as: 1001) { hit(cache) }
       reading(as: 1002) { hit(cache) }
-      let before = try lastUse()
+      let before = try lastUse(cache, Self.key)
       platform_nap(5_000_000)
       let from = cache.cache.clock.coarse
       reading(as: 1002) { hit(cache, times: 1) }
-      let after = try lastUse()
+      let after = try lastUse(cache, Self.key)
       #expect(after == before || after >= from)
-      #expect(after + (ttiMs == 0 ? RecencyList.uncertainMs : 1) > from)
+      #expect(after + (ttiMs == 0 ? UInt64(Shard.markMsMax) : 1) > from)
       wasLeft = wasLeft || after < from
     }
     #expect(wasLeft == (ttiMs == 0))
+  }
+
+  /// Alone, to the millisecond.
+  @Test func oneReaderMarksAnEntryAtOnce() throws {
+    let (cache, _) = try opened()
+    defer { cache.close() }
+    for _ in 0..<20 {
+      platform_nap(5_000_000)
+      let from = cache.cache.clock.coarse
+      reading(as: 1001) { hit(cache) }
+      #expect(try lastUse(cache, Self.key) >= from)
+    }
+  }
+
+  private func ref(_ shard: Shard, _ key: [UInt8]) -> Ref? {
+    key.withUnsafeBytes { shard.find(HashParts(shard.keyHash($0)), $0)?.ref }
+  }
+
+  private func lastUse(_ cache: TestCache, _ key: [UInt8]) throws -> UInt64 {
+    let shard = cache.cache.shard(0)
+    return shard.entry(try #require(ref(shard, key))).useNow.lastUsed
+  }
+
+  /// What readers used counts, noted or not, where notes were lost; elsewhere the
+  /// order alone counts.
+  @Test(arguments: [false, true])
+  func whatWasUsedStaysWhereNotesWereLost(areLost: Bool) throws {
+    let cache = try #require(
+      TestCache(Options(flags: Options.manualClock, shardCount: 1, maxEntries: 100)))
+    defer { cache.close() }
+    let shard = cache.cache.shard(0)
+    func key(_ number: Int) -> [UInt8] { bytes("key \(number)") }
+    // Nobody notes that every third entry is used.
+    for number in 0..<1000 {
+      cache.advance(ms: 10)
+      if areLost { shard.counters.pointee.lostMs = cache.cache.clock.coarse }
+      for used in stride(from: 0, to: 90, by: 3) {
+        if let ref = ref(shard, key(used)) { shard.markUsed(ref, at: cache.cache.clock.coarse) }
+      }
+      #expect(cache.set(key(number), bytes("value")) == .ok)
+    }
+    let kept = stride(from: 0, to: 90, by: 3).filter { cache.contains(key($0)) }
+    #expect(kept.count == (areLost ? 30 : 0))
   }
 }

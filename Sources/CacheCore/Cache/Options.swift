@@ -98,8 +98,8 @@ package struct Options {
     return UInt32(wanted)
   }
 
-  /// Read stripes of a shard: twice the threads that can run, so that two
-  /// seldom share one.
+  /// Read stripes of a shard: twice the threads that can run, 32 at most, so that
+  /// each finds one of its own (ThreadNumber).
   package static func stripeCount(cores: UInt32) -> UInt32 {
     max(4, min(32, powerOfTwo(atLeast: cores) * 2))
   }

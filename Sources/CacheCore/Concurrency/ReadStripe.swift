@@ -18,13 +18,12 @@ import Synchronization
 ///    40   lazyUntil   u64   until then a full ring is left as it is
 ///    64   ring        32 notes of u64: hash of the key, reference to the entry
 ///
-/// With one thread nothing is ever lost: the reader that fills the ring drains
-/// it. When several threads read, they do not: moving entries about would have
-/// them write each other's cache lines all the time. Then notes are overwritten,
-/// and the time of last use in the entry, exact to the millisecond, is what
-/// speaks for it when its turn comes to be forgotten (RecencyList.victim). A
-/// note may be stale by the time it is applied, so the drain looks the entry up
-/// by its hash and applies the note only if the index still refers to it.
+/// With one thread nothing is lost: the reader that fills the ring drains it. When
+/// several threads read, they do not: moving entries about would have them write
+/// each other's cache lines all the time. Then notes are overwritten, and an entry's
+/// time of last use speaks for it when its turn comes to be forgotten
+/// (Shard.victim). A note may be stale by the time it is applied, so the drain looks
+/// the entry up by its hash and applies the note only if the index still refers to it.
 package struct ReadStripe {
   package static let ringCount: UInt64 = 32
   package static let size = 64 + 8 * Int(ringCount)
@@ -46,12 +45,11 @@ package struct ReadStripe {
   private var hitsBase: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(24) }
   private var missesBase: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(32) }
 
-  /// How long a reader who was not alone leaves its ring alone, and how seldom it
-  /// then sets an entry's time of last use.
-  package static let lazyMs: UInt64 = RecencyList.uncertainMs
+  /// How long a reader who was not alone leaves its ring alone.
+  package static let lazyMs: UInt64 = 50
 
   package var lazyUntil: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(40) }
-  private var lastUse: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(48) }
+  private var lastReader: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(48) }
 
   /// Counts a hit and notes its entry. True when the ring is full and the
   /// caller had better drain it.
@@ -70,13 +68,14 @@ package struct ReadStripe {
     missesWord.pointee.wrappingAdd(1, ordering: .relaxed).oldValue % 64 == 0
   }
 
-  /// Leaves the number of the calling thread here. True if the last one was
-  /// another's, and not long ago.
+  /// True if another thread was here just now. Otherwise this is where the calling
+  /// thread is.
   package func meetsAnother(thread: UInt32, at now: UInt64) -> Bool {
-    let last = lastUse.relaxed
-    lastUse.relaxed = UInt64(thread) << 32 | now & 0xffff_ffff
+    let last = lastReader.relaxed
     let age = UInt32(truncatingIfNeeded: now) &- UInt32(truncatingIfNeeded: last)
-    return last != 0 && last >> 32 != thread && age <= 2 * ReadStripe.lazyMs
+    if last != 0, last >> 32 != thread, age <= 2 * ReadStripe.lazyMs { return true }
+    lastReader.relaxed = UInt64(thread) << 32 | now & 0xffff_ffff
+    return false
   }
 
   @inline(__always)
@@ -99,12 +98,13 @@ package struct ReadStripe {
     }
   }
 
-  /// The notes to drain now, by their numbers.
+  /// The notes to drain now, by their numbers, and whether older ones are lost.
   @inline(__always)
-  package var pending: (start: UInt64, end: UInt64) {
+  package var pending: (start: UInt64, end: UInt64, areSomeLost: Bool) {
     let end = hitsWord.relaxed
     let start = drainedWord.relaxed
-    return (end &- start > ReadStripe.ringCount ? end &- ReadStripe.ringCount : start, end)
+    let areSomeLost = end &- start > ReadStripe.ringCount
+    return (areSomeLost ? end &- ReadStripe.ringCount : start, end, areSomeLost)
   }
 
   /// Notes up to `end` have been applied.
@@ -120,7 +120,7 @@ package struct ReadStripe {
   /// stripe that nobody uses.
   func disown(where isPlace: (Ref) -> Bool) {
     lazyUntil.relaxed = 0
-    lastUse.relaxed = 0
+    lastReader.relaxed = 0
     for slot in 0..<Int(ReadStripe.ringCount) {
       let note = base.atomic64(64 + 8 * slot)
       if !isPlace(Ref(truncatingIfNeeded: note.relaxed)) { note.relaxed = 0 }

@@ -8,8 +8,8 @@ import Synchronization
 /// threads are numbered as they first come here, and the number picks the stripe.
 /// Threads may come and go until two meet all the same: who finds another thread
 /// in its stripe takes a new number and with it the next stripe, until it is alone
-/// or there are more threads than stripes. Java's LongAdder finds its cells like
-/// that (after Dice, Lev and Moir, "Scalable Statistics Counters", SPAA 2013).
+/// or there are more threads than stripes. (Java's LongAdder finds cells for its
+/// threads in a similar way.)
 package enum ThreadNumber {
   /// The last number given.
   private static var last: UnsafeMutablePointer<Atomic<UInt32>> {

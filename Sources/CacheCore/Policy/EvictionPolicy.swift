@@ -21,7 +21,7 @@ package struct EvictionPolicy {
     self.region = region
   }
 
-  private var isAdaptive: Bool {
+  package var isAdaptive: Bool {
     @inline(__always) get { region.header.pointee.policy == Options.policyAdaptive }
   }
 
@@ -119,14 +119,21 @@ package struct EvictionPolicy {
     if isAdaptive { adaptive.shrink(ref, by: units) }
   }
 
-  /// The entry to forget next. Whoever asks removes it.
+  /// The entry to forget next. Whoever asks removes it. LRU's goes by the order
+  /// alone; `victim(notUsedAfter:)` is for where that is not all.
   @inline(__always)
   package func victim(hashOf: (Ref) -> UInt32) -> Ref? {
-    isAdaptive ? victimAdaptive(hashOf: hashOf) : lru.victim()
+    isAdaptive ? victimAdaptive(hashOf: hashOf) : lru.oldest
   }
+
+  @inline(__always)
+  package func victim(notUsedAfter limit: UInt64) -> Ref? { lru.victim(notUsedAfter: limit) }
 
   /// Pages of memory that the policy takes beyond the control area.
   package var chargedPages: UInt64 { isAdaptive ? adaptive.chargedPages : 0 }
+
+  /// Used longest ago. LRU's.
+  package var oldest: Ref? { lru.oldest }
 
   /// What is probably forgotten after `ref`, if that can be told for nothing.
   @inline(__always)

@@ -34,22 +34,15 @@ package struct RecencyList {
     return previous == 0 ? nil : previous
   }
 
-  /// Entries that are spared in a row at most.
-  private static let sparedMax = 8
+  /// Entries that are spared in a row at most, in one hold of the lock: what is
+  /// spared together stays together, and one of so many is forgotten all the same.
+  private static let sparedMax = 128
 
-  /// How far behind an entry's time of last use may be (Shard.isDue).
-  package static let uncertainMs: UInt64 = 50
-
-  /// The entry to forget next. The oldest; unless it was used later than the one
-  /// that follows it, which nobody has noted: then that counts as a use now. As
-  /// long as every use is noted this never happens, and the order is exact.
-  @inline(__always)
-  package func victim() -> Ref? {
+  /// The entry to forget next where some uses were not noted: the oldest, unless it
+  /// was used after `limit`; then that counts as a use now.
+  package func victim(notUsedAfter limit: UInt64) -> Ref? {
     for _ in 0..<RecencyList.sparedMax {
-      guard let oldest, let next = newer(than: oldest),
-        entry(oldest).useNow.lastUsed
-          > entry(next).useNow.lastUsed &+ RecencyList.uncertainMs
-      else { break }
+      guard let oldest, entry(oldest).useNow.lastUsed > limit else { break }
       renew(oldest)
     }
     return oldest

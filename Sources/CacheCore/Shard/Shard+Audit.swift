@@ -102,6 +102,8 @@ extension Shard {
     counters.pointee.writesSinceDrain = 0
     counters.pointee.lastReader = 0
     counters.pointee.lastReadMs = 0
+    counters.pointee.lostMs = 0
+    markMs.relaxed = Shard.markMsMax
     counters.pointee.longestLagMs = 0
     index.resetGuards()
     let top = arena.state.pointee.top

@@ -151,7 +151,7 @@ extension Shard {
   /// entry's cache line each time.
   @inline(__always)
   private func isDue(_ seen: Sighting, _ stripe: ReadStripe, at now: UInt64) -> Bool {
-    now >= stripe.lazyUntil.relaxed || now >= seen.lastUsed &+ ReadStripe.lazyMs
+    now >= stripe.lazyUntil.relaxed || now >= seen.lastUsed &+ UInt64(markMs.relaxed)
       || header.pointee.defaultTtiMs != 0
   }
 
@@ -209,7 +209,8 @@ extension Shard {
     if isAlone || now > counters.pointee.lastReadMs + ReadStripe.lazyMs {
       drain(own)
     } else {
-      own.lazyUntil.relaxed = now + ReadStripe.lazyMs
+      stripeOfThisThread.lazyUntil.relaxed = now + ReadStripe.lazyMs
+      counters.pointee.lostMs = now
     }
     counters.pointee.lastReadMs = now
     HitHistory(region).note(at: now)

@@ -1,10 +1,11 @@
 /// Where a shard's parts keep their state, in bytes from its start. What
 /// readers load lies apart from what writers store.
 package enum ShardLayout {
-  /// Read by every look-up, written when the table or the arena grows.
+  /// Read by every look-up, written when the table or the arena grows, or seldom.
   package static let table = 0
   /// Not 0 in the child of a fork.
   package static let isForked = 8
+  package static let markMs = 12
   package static let arenaSpan = 16
 
   package static let lock = 128
@@ -43,6 +44,10 @@ package struct ShardCounters {
   /// The thread that last found its ring full, and when.
   package var lastReader: UInt32
   package var lastReadMs: UInt64
+  /// When readers last overwrote notes of LRU; 0: never.
+  package var lostMs: UInt64
+  /// When the entry that was last forgotten in its turn was last used.
+  package var forgottenMs: UInt64
   /// `entries` at the last reset of statistics.
   package var entriesBefore: UInt64
 }

@@ -51,7 +51,7 @@ class EntryInfo:
     value_size: int
     ttl: float  #: time left to live; NEVER if it does not expire
     age: float  #: since the value was stored
-    idle: float  #: since it was stored, touched or read (cachecore_entry_info_t)
+    idle: float  #: since it was stored, touched or read; while several threads read, up to 32 ms more
     version: int  #: differs for every value ever stored under the key
 
     @classmethod
