@@ -116,21 +116,40 @@ import Testing
   /// order alone counts.
   @Test(arguments: [false, true])
   func whatWasUsedStaysWhereNotesWereLost(areLost: Bool) throws {
-    let cache = try #require(
-      TestCache(Options(flags: Options.manualClock, shardCount: 1, maxEntries: 100)))
+    let (cache, shard) = try hundred()
     defer { cache.close() }
-    let shard = cache.cache.shard(0)
-    func key(_ number: Int) -> [UInt8] { bytes("key \(number)") }
-    // Nobody notes that every third entry is used.
+    let used = stride(from: 0, to: 90, by: 3)
     for number in 0..<1000 {
       cache.advance(ms: 10)
       if areLost { shard.counters.pointee.lostMs = cache.cache.clock.coarse }
-      for used in stride(from: 0, to: 90, by: 3) {
-        if let ref = ref(shard, key(used)) { shard.markUsed(ref, at: cache.cache.clock.coarse) }
+      // Without a note.
+      for number in used {
+        if let ref = ref(shard, key(number)) {
+          shard.markUsed(ref, at: cache.cache.clock.coarse)
+        }
       }
       #expect(cache.set(key(number), bytes("value")) == .ok)
     }
-    let kept = stride(from: 0, to: 90, by: 3).filter { cache.contains(key($0)) }
-    #expect(kept.count == (areLost ? 30 : 0))
+    #expect(used.filter { cache.contains(key($0)) }.count == (areLost ? 30 : 0))
   }
+
+  /// Also where notes were lost, and after a time without anything new.
+  @Test func whatNobodyUsedGoesInOrder() throws {
+    let (cache, shard) = try hundred()
+    defer { cache.close() }
+    for number in 0..<150 {
+      cache.advance(ms: number == 100 ? 86_400_000 : 10)
+      shard.counters.pointee.lostMs = cache.cache.clock.coarse
+      #expect(cache.set(key(number), bytes("value")) == .ok)
+    }
+    #expect((0..<150).filter { cache.contains(key($0)) } == Array(50..<150))
+  }
+
+  private func hundred() throws -> (TestCache, Shard) {
+    let cache = try #require(
+      TestCache(Options(flags: Options.manualClock, shardCount: 1, maxEntries: 100)))
+    return (cache, cache.cache.shard(0))
+  }
+
+  private func key(_ number: Int) -> [UInt8] { bytes("key \(number)") }
 }

@@ -15,14 +15,16 @@ import Synchronization
 ///    16   drained     u64   hits already applied to the recency list
 ///    24   hitsBase    u64   value of `hits` at the last reset of statistics
 ///    32   missesBase  u64
-///    40   lazyUntil   u64   until then a full ring is left as it is
+///    40   lazyUntil   u64   until then a full ring is left as it is, and entries'
+///                            times of last use are seldom set (Shard.isDue)
+///    48   lastReader  u64   a thread's number, and the time in ms, the low half
 ///    64   ring        32 notes of u64: hash of the key, reference to the entry
 ///
 /// With one thread nothing is lost: the reader that fills the ring drains it. When
 /// several threads read, they do not: moving entries about would have them write
 /// each other's cache lines all the time. Then notes are overwritten, and an entry's
 /// time of last use speaks for it when its turn comes to be forgotten
-/// (Shard.victim). A note may be stale by the time it is applied, so the drain looks
+/// (Shard+Victim.swift). A note may be stale by the time it is applied, so the drain looks
 /// the entry up by its hash and applies the note only if the index still refers to it.
 package struct ReadStripe {
   package static let ringCount: UInt64 = 32

@@ -132,6 +132,9 @@ package struct Entry {
   @inline(__always) package var useNow: Use { Use(use.relaxed) }
   @inline(__always) package var termNow: Term { Term(term.relaxed) }
   @inline(__always) package var version: UInt64 { identity.relaxed >> Identity.versionShift }
+  /// When its value was stored, in milliseconds.
+  @inline(__always)
+  package var storedMs: UInt64 { version >> Identity.versionFractionBits }
   @inline(__always) package var isDead: Bool { identity.relaxed & Identity.dead != 0 }
   @inline(__always) package var leases: UInt64 { identity.relaxed & Identity.leaseMask }
 

@@ -119,21 +119,19 @@ package struct EvictionPolicy {
     if isAdaptive { adaptive.shrink(ref, by: units) }
   }
 
-  /// The entry to forget next. Whoever asks removes it. LRU's goes by the order
-  /// alone; `victim(notUsedAfter:)` is for where that is not all.
+  /// The entry to forget next, by the uses it was told of. Whoever asks removes it.
   @inline(__always)
   package func victim(hashOf: (Ref) -> UInt32) -> Ref? {
     isAdaptive ? victimAdaptive(hashOf: hashOf) : lru.oldest
   }
 
-  @inline(__always)
-  package func victim(notUsedAfter limit: UInt64) -> Ref? { lru.victim(notUsedAfter: limit) }
-
   /// Pages of memory that the policy takes beyond the control area.
   package var chargedPages: UInt64 { isAdaptive ? adaptive.chargedPages : 0 }
 
-  /// Used longest ago. LRU's.
+  // LRU's order, for who knows of other uses.
+
   package var oldest: Ref? { lru.oldest }
+  package func renew(_ ref: Ref) { lru.renew(ref) }
 
   /// What is probably forgotten after `ref`, if that can be told for nothing.
   @inline(__always)

@@ -34,20 +34,6 @@ package struct RecencyList {
     return previous == 0 ? nil : previous
   }
 
-  /// Entries that are spared in a row at most, in one hold of the lock: what is
-  /// spared together stays together, and one of so many is forgotten all the same.
-  private static let sparedMax = 128
-
-  /// The entry to forget next where some uses were not noted: the oldest, unless it
-  /// was used after `limit`; then that counts as a use now.
-  package func victim(notUsedAfter limit: UInt64) -> Ref? {
-    for _ in 0..<RecencyList.sparedMax {
-      guard let oldest, entry(oldest).useNow.lastUsed > limit else { break }
-      renew(oldest)
-    }
-    return oldest
-  }
-
   /// Adds an entry as the newest.
   @inline(__always)
   package func add(_ ref: Ref) {

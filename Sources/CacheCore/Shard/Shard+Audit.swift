@@ -103,6 +103,7 @@ extension Shard {
     counters.pointee.lastReader = 0
     counters.pointee.lastReadMs = 0
     counters.pointee.lostMs = 0
+    counters.pointee.forgottenMs = 0
     markMs.relaxed = Shard.markMsMax
     counters.pointee.longestLagMs = 0
     index.resetGuards()

@@ -123,51 +123,6 @@ package struct Shard {
     }
   }
 
-  // MARK: Whom to forget
-
-  /// The entry to forget next. Whoever asks evicts it.
-  @inline(__always)
-  package func victim() -> Ref? {
-    if counters.pointee.lostMs != 0, isOrderUncertain { return victimByMarks() }
-    guard let victim = policy.victim(hashOf: { hash(of: $0).forIndex }) else { return nil }
-    counters.pointee.forgottenMs = entry(victim).useNow.lastUsed
-    return victim
-  }
-
-  /// How old an entry's time of last use must be for readers who are not alone to
-  /// set it again. They all read this, so it seldom changes.
-  package var markMs: UnsafeMutablePointer<Atomic<UInt32>> {
-    @inline(__always) get { base.atomic32(ShardLayout.markMs) }
-  }
-
-  package static let markMsMax: UInt32 = 32
-
-  /// Whether notes of LRU's readers were lost since the oldest entry was last used.
-  /// Readers say so every 50 ms.
-  private var isOrderUncertain: Bool {
-    guard !policy.isAdaptive, let oldest = policy.oldest else { return false }
-    return entry(oldest).useNow.lastUsed <= counters.pointee.lostMs &+ 2 &* ReadStripe.lazyMs
-  }
-
-  /// The victim where its place does not tell when an entry was last used. It tells
-  /// when an entry came there, and that of the last one forgotten was about the same:
-  /// whatever was used later was used since.
-  @inline(never)
-  private func victimByMarks() -> Ref? {
-    let (markMs, before) = (markMs, counters.pointee.forgottenMs)
-    let limit = before + UInt64(markMs.relaxed)
-    guard let victim = policy.victim(notUsedAfter: limit) else { return nil }
-    let lastUsed = entry(victim).useNow.lastUsed
-    // There may have been a time without anything new.
-    counters.pointee.forgottenMs =
-      lastUsed <= limit ? lastUsed : before + (lastUsed - before) / 2
-    // Marks are to be right to an eighth of the time that an unused entry stays.
-    let now = region.clock.coarse
-    let wanted = UInt32(max(1, min(UInt64(Shard.markMsMax), (now - min(now, lastUsed)) / 8)))
-    if wanted < markMs.relaxed / 2 || wanted > 2 * markMs.relaxed { markMs.relaxed = wanted }
-    return victim
-  }
-
   // MARK: Entries
 
   @inline(__always)

@@ -46,7 +46,7 @@ package struct ShardCounters {
   package var lastReadMs: UInt64
   /// When readers last overwrote notes of LRU; 0: never.
   package var lostMs: UInt64
-  /// When the entry that was last forgotten in its turn was last used.
+  /// When the entry that was forgotten last was last used.
   package var forgottenMs: UInt64
   /// `entries` at the last reset of statistics.
   package var entriesBefore: UInt64
