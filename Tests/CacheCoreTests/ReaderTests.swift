@@ -89,6 +89,7 @@ import Testing
       wasLeft = wasLeft || after < from
     }
     #expect(wasLeft == (ttiMs == 0))
+    #expect(cache.cache.shard(0).counters.pointee.lostMs != 0)
   }
 
   /// Alone, to the millisecond.
@@ -103,53 +104,7 @@ import Testing
     }
   }
 
-  private func ref(_ shard: Shard, _ key: [UInt8]) -> Ref? {
-    key.withUnsafeBytes { shard.find(HashParts(shard.keyHash($0)), $0)?.ref }
-  }
-
   private func lastUse(_ cache: TestCache, _ key: [UInt8]) throws -> UInt64 {
-    let shard = cache.cache.shard(0)
-    return shard.entry(try #require(ref(shard, key))).useNow.lastUsed
+    cache.cache.shard(0).entry(try #require(cache.ref(key))).useNow.lastUsed
   }
-
-  /// What readers used counts, noted or not, where notes were lost; elsewhere the
-  /// order alone counts.
-  @Test(arguments: [false, true])
-  func whatWasUsedStaysWhereNotesWereLost(areLost: Bool) throws {
-    let (cache, shard) = try hundred()
-    defer { cache.close() }
-    let used = stride(from: 0, to: 90, by: 3)
-    for number in 0..<1000 {
-      cache.advance(ms: 10)
-      if areLost { shard.counters.pointee.lostMs = cache.cache.clock.coarse }
-      // Without a note.
-      for number in used {
-        if let ref = ref(shard, key(number)) {
-          shard.markUsed(ref, at: cache.cache.clock.coarse)
-        }
-      }
-      #expect(cache.set(key(number), bytes("value")) == .ok)
-    }
-    #expect(used.filter { cache.contains(key($0)) }.count == (areLost ? 30 : 0))
-  }
-
-  /// Also where notes were lost, and after a time without anything new.
-  @Test func whatNobodyUsedGoesInOrder() throws {
-    let (cache, shard) = try hundred()
-    defer { cache.close() }
-    for number in 0..<150 {
-      cache.advance(ms: number == 100 ? 86_400_000 : 10)
-      shard.counters.pointee.lostMs = cache.cache.clock.coarse
-      #expect(cache.set(key(number), bytes("value")) == .ok)
-    }
-    #expect((0..<150).filter { cache.contains(key($0)) } == Array(50..<150))
-  }
-
-  private func hundred() throws -> (TestCache, Shard) {
-    let cache = try #require(
-      TestCache(Options(flags: Options.manualClock, shardCount: 1, maxEntries: 100)))
-    return (cache, cache.cache.shard(0))
-  }
-
-  private func key(_ number: Int) -> [UInt8] { bytes("key \(number)") }
 }

@@ -47,6 +47,12 @@ struct TestCache {
     }
   }
 
+  /// Where the entry is, if the cache has one shard.
+  func ref(_ key: [UInt8]) -> Ref? {
+    let shard = cache.shard(0)
+    return key.withUnsafeBytes { shard.find(HashParts(shard.keyHash($0)), $0)?.ref }
+  }
+
   func delete(_ key: [UInt8]) -> Bool { key.withUnsafeBytes { cache.delete($0) } == .ok }
   func contains(_ key: [UInt8]) -> Bool { key.withUnsafeBytes { cache.contains($0) } }
   func info(_ key: [UInt8]) -> Cache.Info? { key.withUnsafeBytes { cache.inspect($0) } }

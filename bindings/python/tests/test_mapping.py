@@ -116,7 +116,7 @@ def test_a_value_of_none_is_a_value() -> None:
 
 def test_large_serialized_values() -> None:
     with Cache(10, serializer="json") as cache:
-        value = list(range(50_000))
+        value = list(range(1, 50_000))  # no 0: tools/valgrind-python.sh
         cache["k"] = value
         assert cache["k"] == value and cache.get_many(["k"]) == {"k": value}
 
