@@ -104,9 +104,37 @@ static void open_subject(subject_t *subject) {
   subject->is_loose = 0;
 }
 
+enum { ORPHANS = 32 }; /* handles are used again after as many */
+
+/* The last caches that were closed, and what each held. */
+static struct orphan {
+  const cachecore_t *cache;
+  uint64_t bytes;
+} orphans[ORPHANS];
+
+static int is_held(const cachecore_t *cache) {
+  unsigned i, slot;
+  for (i = 0; i < loader_count; i++)
+    for (slot = 0; slot < HELD_MAX; slot++)
+      if (loaders[i].held[slot].owner == cache) return 1;
+  return 0;
+}
+
+uint64_t orphaned_bytes(void) {
+  uint64_t sum = 0;
+  unsigned i;
+  for (i = 0; i < ORPHANS; i++)
+    if (orphans[i].cache != NULL && is_held(orphans[i].cache))
+      sum += orphans[i].bytes;
+  return sum;
+}
+
 static void reopen(subject_t *subject) {
+  struct orphan *orphan = &orphans[reopened % ORPHANS];
   CHECK_INT(pthread_rwlock_wrlock(&subject->gate), 0);
-  subject->most += stats_of(subject->cache).bytes_resident;
+  orphan->cache = subject->cache;
+  orphan->bytes = stats_of(subject->cache).bytes_resident;
+  subject->most += orphan->bytes;
   check_books(subject);
   cachecore_close(subject->cache);
   open_subject(subject);
@@ -116,13 +144,14 @@ static void reopen(subject_t *subject) {
 
 static void resize(subject_t *subject, uint64_t *state) {
   const cachecore_options_t *options = &subject->options;
-  uint64_t entries = options->max_entries, bytes = options->max_bytes;
+  uint64_t entries = options->max_entries, bytes = options->max_bytes, limit;
   cachecore_status_t status;
   if (random_below(state, 3)) {
     if (entries) entries = 1 + random_below(state, 2 * entries);
     if (bytes) bytes = bytes / 2 + random_below(state, bytes);
   }
-  subject->most = stats_of(subject->cache).bytes_limit;
+  limit = stats_of(subject->cache).bytes_limit;
+  if (limit > subject->most) subject->most = limit;
   /* Until it returns, what is there may be more than the new bound. */
   subject->is_loose = 1;
   status = cachecore_resize(subject->cache, entries, bytes);

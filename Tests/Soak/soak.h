@@ -53,6 +53,9 @@ typedef struct subject {
 
 extern subject_t subjects[CACHES];
 
+/* What closed caches hold on to because values of theirs are still lent. */
+uint64_t orphaned_bytes(void);
+
 typedef struct loader {
   unsigned index;
   uint64_t seed;
