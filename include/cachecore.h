@@ -394,7 +394,8 @@ typedef struct cachecore_scan_record {
  * may write none and still have more to do.  An entry that is there from the
  * first call to the last is seen at least once, whatever else happens
  * meanwhile; one that comes or goes may be missed.  CACHECORE_E_TOO_SMALL when
- * not one record fits: *size_out is the size needed, and the cursor stays.
+ * not one record fits, or not all of those whose keys have the same hash (very
+ * seldom two): *size_out is the size needed, and the cursor stays.
  * Any cursor value is safe; touches neither recency nor statistics.
  */
 CACHECORE_API cachecore_status_t
