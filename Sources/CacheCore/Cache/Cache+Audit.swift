@@ -57,7 +57,7 @@ package struct Audit {
     if kinds & Kind.withoutExpiry != 0 { withoutExpiry += 1 }
     if kinds & Kind.idle != 0 { idle += 1 }
     if kinds & Kind.expired == 0 {
-      let stored = entry.version >> Entry.Identity.versionFractionBits
+      let stored = entry.storedMs
       ageMs += Double(now - min(now, stored))
       if kinds & Kind.withoutExpiry == 0 { ttlMs += Double(shard.end(use, term) - now) }
     }

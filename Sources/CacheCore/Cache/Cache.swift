@@ -131,14 +131,13 @@ package struct Cache {
     let now = clock.coarse
     let exactNow = clock.exact
     return shard.read(parts, key, at: now) { found in
-      let version = found.entry.version
-      let stored = version >> Entry.Identity.versionFractionBits
+      let stored = found.entry.storedMs
       return Info(
         valueSize: found.valueSize,
         ttlMs: Shard.remaining(until: shard.end(found.use, found.term), at: exactNow),
         ageMs: Int64(now > stored ? now - stored : 0),
         idleMs: Int64(now > found.use.lastUsed ? now - found.use.lastUsed : 0),
-        version: version)
+        version: found.entry.version)
     }
   }
 
