@@ -17,7 +17,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -54,13 +53,6 @@ static struct {
   atomic_bool is_bound;
 } line;
 
-static bool bind(int core) {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(core, &one);
-  return pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0;
-}
-
 static void pass(int from, int to) {
   for (int turn = from; turn < to; turn += 2) {
     while (atomic_load(&line.turn) != turn) {}
@@ -69,7 +61,7 @@ static void pass(int from, int to) {
 }
 
 static void *answer(void *unused) {
-  line.is_bound = bind(line.last_core);
+  line.is_bound = bind_to_core(line.last_core);
   atomic_store(&line.turn, 0);
   if (line.is_bound) pass(1, 2 * BATCHES * TURNS);
   return unused;
@@ -88,7 +80,7 @@ static double hand_over_ns(long cores) {
   cpu_set_t before;
   double ns[BATCHES];
   pthread_getaffinity_np(pthread_self(), sizeof before, &before);
-  if (!bind(0)) return -1;
+  if (!bind_to_core(0)) return -1;
   atomic_store(&line.turn, -1);
   line.last_core = (int)cores - 1;
   if (pthread_create(&other, NULL, answer, NULL) != 0) fail("no thread");

@@ -30,6 +30,13 @@ typedef struct worker {
   char *buffer, *value;
 } worker_t;
 
+bool bind_to_core(int core) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  return pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0;
+}
+
 /* One step of a workload; a batch counts as the keys in it. */
 static inline void step(worker_t *w, size_t i) {
   const peer_t *peer = w->bench->peer;
@@ -99,10 +106,7 @@ static void *work(void *argument) {
 
   /* Each thread stays on a core of its own, if there are enough. */
   if (peer->process == NULL) { /* a server needs a core, too */
-    cpu_set_t core;
-    CPU_ZERO(&core);
-    CPU_SET(w->number % sysconf(_SC_NPROCESSORS_ONLN), &core);
-    pthread_setaffinity_np(pthread_self(), sizeof core, &core);
+    bind_to_core((int)(w->number % sysconf(_SC_NPROCESSORS_ONLN)));
   }
 
   pthread_barrier_wait(w->start);

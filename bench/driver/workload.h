@@ -49,6 +49,9 @@ void bench_fill(bench_t *bench, uint64_t first, uint64_t count,
  * keys of its sequence in turn; gives up after `seconds`. */
 void bench_settle(bench_t *bench, int distribution, double seconds);
 
+/* Binds the calling thread; false if this process may not use that core. */
+bool bind_to_core(int core);
+
 /* Does as much as `seconds` are enough for.  The first time it also finds out
  * how much that is, and warms up for as long as `warm_up` says. */
 result_t bench_run(bench_t *bench, enum workload workload, int distribution,
