@@ -74,10 +74,12 @@ static void get(call_t *call) {
 }
 
 static void end_held(loader_t *loader, unsigned slot) {
-  cachecore_value_t *value = &loader->held[slot];
-  if (value->owner == NULL) return;
-  check_value(value->data, value->size, loader->held_keys[slot]);
-  cachecore_release(value);
+  cachecore_value_t lent = loader->held[slot];
+  if (lent.owner == NULL) return;
+  check_value(lent.data, lent.size, loader->held_keys[slot]);
+  cachecore_release(&lent);
+  /* Only now: until then its cache may be there (orphaned_bytes). */
+  loader->held[slot].owner = NULL;
 }
 
 /* Some leases end at once, some are held for thousands of calls, some past

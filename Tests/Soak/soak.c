@@ -134,7 +134,6 @@ static void reopen(subject_t *subject) {
   CHECK_INT(pthread_rwlock_wrlock(&subject->gate), 0);
   orphan->cache = subject->cache;
   orphan->bytes = stats_of(subject->cache).bytes_resident;
-  subject->most += orphan->bytes;
   check_books(subject);
   cachecore_close(subject->cache);
   open_subject(subject);
