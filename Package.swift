@@ -1,9 +1,9 @@
 // swift-tools-version: 6.0
 //
 // Two builds from one source. Ordinary, for tests and sanitizers:
-//     swift test --scratch-path .build-tests
+//     swift test --scratch-path build/swift-tests
 // Embedded, what ships (libc is all it needs; see tools/build-library.sh):
-//     CACHECORE_EMBEDDED=1 swift build -c release --scratch-path .build-embedded
+//     CACHECORE_EMBEDDED=1 swift build -c release --scratch-path build/swift-embedded
 
 import PackageDescription
 
@@ -38,6 +38,9 @@ let scheduledTargets: [Target] =
       name: "schedules",
       dependencies: ["CacheCore", "CPlatform", "Fibers", "Linearizability", "SeededRandom"],
       path: "Tests/Schedules", swiftSettings: scheduledSettings),
+    .executableTarget(
+      name: "deaths", dependencies: ["CacheCore", "CPlatform", "Fibers", "SeededRandom"],
+      path: "Tests/Deaths", swiftSettings: scheduledSettings),
   ] : []
 
 let engineSettings: [SwiftSetting] =
@@ -66,10 +69,17 @@ let package = Package(
       swiftSettings: engineSettings),
     .target(
       name: "CacheCoreABI", dependencies: ["CacheCore", "CCacheCore"],
-      swiftSettings: engineSettings, linkerSettings: librarySettings),
+      // All of the header, what programs must ask for included.
+      swiftSettings: engineSettings + [.unsafeFlags(["-Xcc", "-DCACHECORE_EXPERIMENTAL"])],
+      linkerSettings: librarySettings),
     .target(name: "SeededRandom", path: "Tests/SeededRandom"),
+    // Processes and what they do to each other; SharingTests runs it.
+    .executableTarget(
+      name: "sharing", dependencies: ["CacheCore", "SeededRandom"], path: "Tests/Sharing",
+      swiftSettings: engineSettings),
     .testTarget(
-      name: "CacheCoreTests", dependencies: ["CacheCore", "CPlatform", "SeededRandom"]),
+      name: "CacheCoreTests",
+      dependencies: ["CacheCore", "CPlatform", "SeededRandom", "sharing"]),
   ] + scheduledTargets,
   swiftLanguageModes: [.v6]
 )

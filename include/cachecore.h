@@ -1,10 +1,10 @@
 /*
  * cachecore.h - a bounded, concurrent, in-process cache.
  *
- * A cache maps byte-string keys to byte-string values.  It never holds more
- * than it was allowed to; when it is full it forgets the entry that was used
- * longest ago, and an entry whose time is up is never seen again.  This header
- * is the whole public interface: what is not here is not promised.
+ * A cache maps byte-string keys to byte-string values, within a bound on its
+ * entries, its memory, or both.  When it is full it evicts: with the default
+ * policy, the entry that was used longest ago.  Expired entries are not
+ * returned.  This header is the whole public interface.
  *
  *     cachecore_options_t options = CACHECORE_OPTIONS_INIT;
  *     cachecore_t *cache;
@@ -20,50 +20,86 @@
  *
  * Conventions, for every function that does not say otherwise
  *
- *   Results    Zero is success, a positive status is an ordinary answer that
- *              is not an error (a miss, say), a negative status is an error.
- *              On an error nothing has changed, and no output is written
- *              unless the function says so.
- *   Ownership  Arguments are borrowed for the call: keys and values are copied
- *              in, nothing passed is kept.  What `open` or `acquire` hands out
- *              goes back through `close` or `release`, and no other way.
+ *   Results    Zero is success.  A positive status is an ordinary answer, such
+ *              as a miss.  A negative status is an error, and then nothing has
+ *              changed.  Compare with CACHECORE_OK: the condition of
+ *              `if (cachecore_contains(...))` is true on a miss.
+ *   Outputs    A pointer whose name ends in _out is written to whatever the
+ *              result.  On an error or a miss the number is 0, the pointer is
+ *              NULL, and the struct is zeros behind its struct_size.  Four
+ *              things are not cleared: a buffer, whose contents are then
+ *              unspecified; the size that comes with CACHECORE_E_TOO_SMALL,
+ *              which is the size needed; a cursor, which stays where it was;
+ *              and a struct whose struct_size is out of range.
+ *   Ownership  Arguments are read during the call and not kept: keys and
+ *              values are copied.  A cache from `open` is freed by `close`, a
+ *              value from `acquire` by `release`.
  *   Threads    Any function may be called on one cache by any thread at any
- *              time.  Only `close` must be the last call on its cache.
- *   Waiting    A read (get, get_many, peek, acquire, contains, ttl, inspect)
- *              takes no lock.
- *              A write holds one short lock, shared by the keys of its shard.
- *              Calls that work through the whole cache (clear, scan,
- *              delete_prefix, cleanup_expired, resize) do so in slices and let
- *              others in between; they are not one atomic step.
+ *              time.  Only `close` must be the last call on its cache: no
+ *              other call may be under way, except claim_wait, and none may
+ *              follow.
+ *   Closed     Every function answers CACHECORE_E_STATE to a closed handle, and
+ *              `close` ignores it, until 8192 more caches of the process have
+ *              been closed.  After that the handle may belong to another cache.
+ *   Waiting    A read (get, get_many, get_with_info, peek, acquire, contains,
+ *              ttl, inspect) takes no lock, with two exceptions: after 64
+ *              attempts in which the entry's neighbours changed it takes the
+ *              shard's lock; and a hit applies recorded accesses under that
+ *              lock, if it is free.  get_or_claim is such a read, and takes the
+ *              lock to give somebody a claim.  A write holds the lock of one
+ *              shard for a short time.  Functions that work through the whole
+ *              cache (clear, scan, delete_prefix, evict, cleanup_expired,
+ *              resize) release the lock between slices, and are not atomic.
+ *              coldest and hottest hold the locks of all shards while they
+ *              list.  claim_wait sleeps until a claim ends; sweeper_stop and
+ *              sweeper_trigger wait for the sweeper.
  *   Callbacks  There are none.
- *   Pointers   None may be NULL, except where it is written or where the size
- *              that goes with it is 0.  A NULL is CACHECORE_E_ARGUMENT.
+ *   Pointers   NULL is CACHECORE_E_ARGUMENT, except where a comment allows it
+ *              or where the size that goes with the pointer is 0.
  *   Keys       1 to 65535 bytes of any content.  Other sizes are
  *              CACHECORE_E_ARGUMENT.
  *   Values     0 bytes and up, of any content.
- *   Units      Are in the name: _ms, _us, _ns, _bytes.  Zero in an option or a
- *              ttl_ms means "the default".
- *   Structs    Begin with `struct_size`, which the caller sets to the sizeof
- *              it was compiled with, also for the structs that the library
- *              fills.  Fields are only ever appended.  A struct smaller than
- *              the library's stands for one whose missing fields are zero; a
- *              larger one is accepted while the part the library does not know
- *              is zero, and is CACHECORE_E_VERSION otherwise.  The library
- *              writes no byte beyond struct_size.  A struct_size below 4 or
- *              above 4096 is CACHECORE_E_ARGUMENT.
- *   Time       Lifetimes are measured on a monotonic clock: setting the wall
- *              clock neither shortens nor lengthens them.  Time in which the
- *              machine is suspended does not count.  An entry has expired when
- *              its deadline is reached.  It is never treated so too early; it
- *              may be found for as long after as the kernel's coarse clock is
- *              behind (under 10 ms, usually).
- *   Room       When a cache is full, an entry that has expired makes room
- *              before any live one of its shard is forgotten, and before
- *              CACHECORE_E_FULL is returned.
- *   fork       The child of a fork has a private, working copy of each cache
- *              and a stopped sweeper, unless the sweeper was started with
- *              CACHECORE_SWEEPER_RESTART_AFTER_FORK.
+ *   Units      Names end in the unit: _ms, _us, _ns, _bytes.  Zero in an option
+ *              or a ttl_ms means the default.
+ *   Structs    The first field is struct_size.  The caller sets it to the
+ *              sizeof that it was compiled with, also for structs that the
+ *              library fills.  Fields are only appended.  In a smaller struct
+ *              than the library's the missing fields count as zero.  A larger
+ *              one is accepted if the part that the library does not know is
+ *              zero, and is CACHECORE_E_VERSION otherwise.  The library writes
+ *              no byte beyond struct_size.  A struct_size below 4 or above 4096
+ *              is CACHECORE_E_ARGUMENT.
+ *   Time       Lifetimes are measured on a monotonic clock.  Setting the wall
+ *              clock does not change them, and time in which the machine is
+ *              suspended does not count.  An entry expires when its deadline is
+ *              reached.  It never expires early.  It may be returned for a few
+ *              milliseconds after its deadline, because the kernel's coarse
+ *              clock decides, which is usually less than 10 ms behind.
+ *   Room       When a cache is full, expired entries of a shard are removed
+ *              before a live one is evicted, and before CACHECORE_E_FULL is
+ *              returned.
+ *   fork       The child of a fork has a private, working copy of each cache,
+ *              without claims and with a stopped sweeper, unless the sweeper
+ *              was started with CACHECORE_SWEEPER_RESTART_AFTER_FORK.  A child
+ *              that runs no fork handlers (of vfork, clone or _Fork) may only
+ *              exec or _exit.  posix_spawn and system are safe.
+ *   Cancelling A thread may be cancelled at any time (pthread_cancel).  No
+ *              function here is a cancellation point: the call that is under
+ *              way completes, also when it waits, and the thread ends at its
+ *              next cancellation point after it.  Asynchronous cancellation
+ *              (PTHREAD_CANCEL_ASYNCHRONOUS) must not be enabled during a call.
  *   Signals    Nothing here is safe to call from a signal handler.
+ *   Limits     A cache reserves address space in proportion to its bounds (200
+ *              KB for a thousand entries, up to 1.3 GB at once) and, when it
+ *              holds more, to what it holds: up to four times as much.  It
+ *              takes 24 mappings at most, seldom more than one, of the 65530
+ *              that Linux allows a process (vm.max_map_count).  When the system
+ *              refuses, the call is CACHECORE_E_NO_MEMORY; the cache works on,
+ *              in what it has.  A shard holds 32 GiB at most.
+ *   TSan       ThreadSanitizer in the program reports the library's validated
+ *              copies as races.  share/cachecore/cachecore.tsan.supp, which is
+ *              installed with the library, suppresses these reports:
+ *              TSAN_OPTIONS=suppressions=FILE.
  */
 #ifndef CACHECORE_H
 #define CACHECORE_H
@@ -98,10 +134,16 @@ enum {
   CACHECORE_MISS = 1,     /* no live entry under this key                    */
   CACHECORE_EXISTS = 2,   /* add: there is a live entry already              */
   CACHECORE_REFUSED = 3,  /* not stored: larger than this cache can hold     */
-  CACHECORE_CONFLICT = 4, /* compare_and_set: the version is another by now  */
+  CACHECORE_CONFLICT = 4, /* compare_and_set: the version is another by now;
+                             fulfill: the claim has ended                    */
+  CACHECORE_STALE = 5,    /* get_or_claim: a value past its deadline         */
+  CACHECORE_PENDING = 6,  /* get_or_claim: somebody else computes the value  */
+  CACHECORE_ABSENT = 7,   /* get_or_claim: there is known to be no value     */
+  CACHECORE_CLAIMED = 8,  /* get_or_claim: the caller computes the value     */
 
   CACHECORE_E_ARGUMENT = -1,  /* a NULL, a size, or an option out of range   */
-  CACHECORE_E_NO_MEMORY = -2, /* the system refused memory or a thread       */
+  CACHECORE_E_NO_MEMORY = -2, /* the system refused memory, a thread, or room in
+                                 a file                                      */
   CACHECORE_E_TOO_SMALL = -3, /* the buffer; the size needed is reported     */
   CACHECORE_E_VERSION = -4,   /* a struct newer than this library            */
   CACHECORE_E_FULL = -5,      /* a no-evict cache is at its bound            */
@@ -109,7 +151,10 @@ enum {
                                  already, or a cache that has been closed    */
   CACHECORE_E_TIMEOUT = -7,   /* the wait ended before the event             */
   CACHECORE_E_TYPE = -8,      /* increment: the value is no decimal number   */
-  CACHECORE_E_RANGE = -9      /* the result does not fit                     */
+  CACHECORE_E_RANGE = -9,     /* the result does not fit                     */
+  CACHECORE_E_LAYOUT = -10,   /* a file that is no cache, or is damaged, or of
+                                 another layout or machine                   */
+  CACHECORE_E_ACCESS = -11    /* a file's owner or permissions               */
 };
 
 /* A short, static, lower-case English description of any status, known or
@@ -118,23 +163,23 @@ CACHECORE_API const char *cachecore_status_text(cachecore_status_t status);
 
 /* ---- Opening and closing ------------------------------------------------ */
 
-typedef struct cachecore cachecore_t;
+typedef struct cachecore_s cachecore_t;
 
 enum {
-  /* Forget what was used longest ago: exact within a shard in a process where
-   * one thread reads.  Where several do, what was used lately stays, but which
-   * of the rest goes first is known to 32 ms only, or to an eighth of the time
-   * that unused entries stay, if that is less. */
+  /* Evict the entry that was used longest ago.  The order is exact within a
+   * shard while one thread of the process reads.  While several do, recently
+   * used entries stay, but the order of the others is accurate only to 32 ms,
+   * or to an eighth of the time that unused entries stay, if that is less. */
   CACHECORE_POLICY_LRU = 0,
-  /* Keep what is likely to be used again, by recency or by frequency,
-   * whichever serves the present load: scans pass through without emptying
-   * the cache.  Needs no tuning. */
+  /* Keep entries that are likely to be used again, by recency or frequency,
+   * whichever hits more often at present.  A scan does not empty the cache.
+   * Needs no tuning. */
   CACHECORE_POLICY_ADAPTIVE = 1
 };
 
 enum {
-  /* Never forget a live entry to make room: a write that does not fit is
-   * CACHECORE_E_FULL and changes nothing, the older value included. */
+  /* Never evict a live entry.  A write that does not fit is CACHECORE_E_FULL
+   * and changes nothing. */
   CACHECORE_NO_EVICT = 1u << 0,
   /* Time stands still until cachecore_advance_clock moves it: for tests that
    * must replay exactly. */
@@ -153,13 +198,20 @@ enum {
 /* A ttl_ms that stands for "never expires". */
 #define CACHECORE_TTL_NEVER UINT64_MAX
 
-typedef struct cachecore_options {
+/* A ttl_ms that keeps the deadline of the live entry; an entry that is stored
+ * anew has the cache's default lifetime.  For a value that is read, changed and
+ * written back.  (A remaining lifetime that was read and is passed again counts
+ * from the moment of writing, so the deadline moves with each turn.) */
+#define CACHECORE_TTL_KEEP ((uint64_t)1 << 63)
+
+typedef struct cachecore_options_s {
   uint32_t struct_size;    /* sizeof(cachecore_options_t)                    */
   uint32_t policy;         /* CACHECORE_POLICY_...                           */
   uint32_t flags;          /* CACHECORE_NO_EVICT and so on                   */
   uint32_t shard_count;    /* 1 to 256, rounded up to a power of two, fewer
-                              if max_bytes is too small for them; 0: chosen
-                              from capacity and cores; 1: one exact global
+                              if max_bytes is too small for them; 0: four
+                              for each core, but no more than one for every
+                              1000 entries or 4 MB; 1: one exact global
                               order of use                                   */
   uint64_t max_entries;    /* most entries held at once; 0: no such bound    */
   uint64_t max_bytes;      /* most memory in use: keys, values, index, every
@@ -170,26 +222,55 @@ typedef struct cachecore_options {
   uint64_t default_tti_ms; /* an entry not used for so long expires, whatever
                               its lifetime; 0: entries may idle              */
   uint64_t hash_seed;      /* 0: random, which keeps crafted keys harmless   */
+  uint64_t ttl_jitter_permille; /* each lifetime is shortened by a random part
+                              of up to so many thousandths of it, 0 to 1000,
+                              so that entries stored together do not expire
+                              together; 0: none                              */
 } cachecore_options_t;
 
 #define CACHECORE_OPTIONS_INIT \
-  { sizeof(cachecore_options_t), 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(cachecore_options_t), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* Sets struct_size and the default of every field, for callers that cannot
- * use CACHECORE_OPTIONS_INIT.  Writes sizeof(cachecore_options_t) bytes as
- * this header declares it; NULL is ignored. */
-CACHECORE_API void cachecore_options_init(cachecore_options_t *options);
+/*
+ * Sets options->struct_size to `struct_size` and every other field to its
+ * default, for callers that cannot use CACHECORE_OPTIONS_INIT.  Pass
+ * sizeof(cachecore_options_t).  Writes struct_size bytes and no more, whatever
+ * the library's own struct has; fields that it does not know become 0.  With a
+ * struct_size below 4 nothing is written.  One above 4096 is a mistake: the
+ * field is set to 0, which `open` refuses, and nothing else is written.  NULL
+ * is ignored.
+ */
+CACHECORE_API void cachecore_options_init(cachecore_options_t *options,
+                                          size_t struct_size);
 
-/* Opens a cache and starts no thread.  The address space is reserved here;
+/* Opens a cache and starts no thread.  Some address space is reserved at once;
  * memory is taken from the system as entries need it.  CACHECORE_E_ARGUMENT
- * for options out of range, CACHECORE_E_NO_MEMORY when the system refuses. */
+ * for options out of range, CACHECORE_E_NO_MEMORY when the system refuses;
+ * cachecore_open_error() says which and why. */
 CACHECORE_API cachecore_status_t
 cachecore_open(const cachecore_options_t *options, cachecore_t **cache_out);
 
-/* Stops the sweeper, in the middle of a sweep if need be, and gives everything
- * back to the system.  Must be the last call on this cache.  Values that are
- * still acquired stay readable until they are released; the last release frees
- * the memory.  NULL is ignored, and so is a cache that was just closed. */
+/* Why the calling thread's last `open` was refused: a static English sentence
+ * that names the option, "" after one that was not and before the first.  Never
+ * NULL; not to be freed.  For people to read: the wording may change. */
+CACHECORE_API const char *cachecore_open_error(void);
+
+/*
+ * What the cache was opened with, as it is in force: max_entries and max_bytes
+ * are the bounds of this moment, those of the last `resize` if there was one;
+ * shard_count is the number of shards in use; a default_ttl_ms of
+ * CACHECORE_TTL_NEVER is 0, a default_tti_ms of more than 34 years is 34 years.
+ * The others are as they were given: a random hash_seed is 0, and stays secret.
+ * A cache opened with the result is one of the same kind.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_get_options(cachecore_t *cache, cachecore_options_t *options_out);
+
+/* Stops the sweeper, in the middle of a sweep if need be, ends every claim_wait
+ * that is under way, and returns all memory to the system.  Must be the last
+ * call on this cache.  Values that are still acquired stay readable until they
+ * are released; the last release frees the memory.  NULL is ignored, and so is
+ * a cache that was closed before ("Closed" above). */
 CACHECORE_API void cachecore_close(cachecore_t *cache);
 
 /* ---- Reading ------------------------------------------------------------ */
@@ -197,34 +278,34 @@ CACHECORE_API void cachecore_close(cachecore_t *cache);
 /*
  * Copies the value into `buffer` and its size into *size_out: CACHECORE_OK, or
  * CACHECORE_MISS.  When the value is larger than `capacity` the result is
- * CACHECORE_E_TOO_SMALL, *size_out is the size needed, and the contents of
- * `buffer` are unspecified; with CACHECORE_MISS they are too, and *size_out is
- * 0.  `buffer` may be NULL when `capacity` is 0.  Counts as a use
- * and as a hit or a miss; a call that was CACHECORE_E_TOO_SMALL is a hit.
+ * CACHECORE_E_TOO_SMALL and *size_out is the size needed.  `buffer` may be NULL
+ * when `capacity` is 0.  Counts as a use and as a hit or a miss;
+ * CACHECORE_E_TOO_SMALL is a hit.
  */
 CACHECORE_API cachecore_status_t
 cachecore_get(cachecore_t *cache, const void *key, size_t key_size,
               void *buffer, size_t capacity, size_t *size_out);
 
-/* As `get`, with the same arguments and results, touching nothing: neither a
- * use nor a statistic. */
+/* As `get`, with the same arguments and results.  Counts as no use and in no
+ * statistic. */
 CACHECORE_API cachecore_status_t
 cachecore_peek(cachecore_t *cache, const void *key, size_t key_size,
                void *buffer, size_t capacity, size_t *size_out);
 
 /* A value lent by the cache. */
-typedef struct cachecore_value {
+typedef struct cachecore_value_s {
   const void *data; /* `size` readable bytes, 8-byte aligned only by chance  */
   size_t size;
   void *owner;      /* private */
   uint64_t lease;   /* private */
 } cachecore_value_t;
 
-/* Lends the value without copying it: CACHECORE_OK, or CACHECORE_MISS and a
- * cleared *value_out.  The bytes stay as they are until `release`, even when
- * the entry is replaced, deleted, evicted or expires meanwhile, and its memory
- * counts against the bound for as long.  Counts as a use and as a hit or a
- * miss.  One entry can be lent 4095 times at once; CACHECORE_E_STATE beyond. */
+/* Lends the value without copying it: CACHECORE_OK, or CACHECORE_MISS.  The
+ * bytes stay as they are until `release`, even when the entry is replaced,
+ * deleted, evicted or expires meanwhile, and its memory counts against the
+ * bound for as long.  They may be passed on as a key or a value, to `set` under
+ * their own key too.  Counts as a use and as a hit or a miss.  One entry can be
+ * lent 4095 times at once; CACHECORE_E_STATE beyond. */
 CACHECORE_API cachecore_status_t
 cachecore_acquire(cachecore_t *cache, const void *key, size_t key_size,
                   cachecore_value_t *value_out);
@@ -234,19 +315,20 @@ cachecore_acquire(cachecore_t *cache, const void *key, size_t key_size,
  * lease, to be released once. */
 CACHECORE_API void cachecore_release(cachecore_value_t *value);
 
-/* CACHECORE_OK if there is a live entry, CACHECORE_MISS if not.  Counts as
- * nothing: neither as a use nor in the statistics. */
+/* CACHECORE_OK, which is 0, if there is a live entry, CACHECORE_MISS if not.
+ * Counts as no use and in no statistic. */
 CACHECORE_API cachecore_status_t
 cachecore_contains(cachecore_t *cache, const void *key, size_t key_size);
 
-/* The time left to live in milliseconds, -1 for an entry that never expires;
- * time to idle is included, whichever ends first.  CACHECORE_MISS if absent.
- * Counts as nothing. */
+/* The time left to live in milliseconds, -1 for an entry that never expires.
+ * With a time to idle, the time until the first of the two ends.
+ * CACHECORE_MISS if there is no live entry.  Counts as no use and in no
+ * statistic. */
 CACHECORE_API cachecore_status_t
 cachecore_ttl(cachecore_t *cache, const void *key, size_t key_size,
               int64_t *remaining_ms_out);
 
-typedef struct cachecore_entry_info {
+typedef struct cachecore_entry_info_s {
   uint32_t struct_size; /* sizeof(cachecore_entry_info_t), set by the caller */
   uint32_t reserved;    /* 0                                                 */
   uint64_t value_size;  /* bytes                                             */
@@ -261,10 +343,32 @@ typedef struct cachecore_entry_info {
 #define CACHECORE_ENTRY_INFO_INIT \
   { sizeof(cachecore_entry_info_t), 0, 0, 0, 0, 0, 0 }
 
-/* All about one entry, touching nothing: neither a use nor a statistic. */
+/* Reports on one entry.  Counts as no use and in no statistic. */
 CACHECORE_API cachecore_status_t
 cachecore_inspect(cachecore_t *cache, const void *key, size_t key_size,
                   cachecore_entry_info_t *info_out);
+
+/*
+ * As `get`, with what `inspect` reports of the same value: version, time left
+ * to live, age.  Use it with compare_and_set to store a value that depends on
+ * the present one, without losing the updates of other threads:
+ *
+ *     do {
+ *       status = cachecore_get_with_info(cache, key, key_size, &n, sizeof n,
+ *                                        &size, &info);
+ *       if (status != CACHECORE_OK) break;
+ *       n += 1;
+ *       status = cachecore_compare_and_set(cache, key, key_size, &n, sizeof n,
+ *                                          info.version, ttl_ms);
+ *     } while (status == CACHECORE_CONFLICT);
+ *
+ * `get` followed by `inspect` loses updates: another thread may store a value
+ * between the two, and then the version found belongs to that value.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_get_with_info(cachecore_t *cache, const void *key, size_t key_size,
+                        void *buffer, size_t capacity, size_t *size_out,
+                        cachecore_entry_info_t *info_out);
 
 /* ---- Writing ------------------------------------------------------------ */
 
@@ -281,7 +385,17 @@ cachecore_inspect(cachecore_t *cache, const void *key, size_t key_size,
  *   CACHECORE_E_FULL       (CACHECORE_NO_EVICT) no room; nothing has changed
  *
  * ttl_ms is the lifetime from now: 0 for the cache's default,
- * CACHECORE_TTL_NEVER for none; more than 34 years is kept as 34 years.
+ * CACHECORE_TTL_NEVER for none, CACHECORE_TTL_KEEP for the deadline that the
+ * live entry has.  More than 34 years counts as 34 years.  A computed lifetime
+ * of 0 means the default as well, and without a default that is "never".  For
+ * a value that has expired already, call `delete`, or `set_until` with its
+ * deadline.
+ *
+ * In a cache with ttl_jitter_permille, a lifetime that is given, or is the
+ * default, is shortened at random, but not to 0, by all that take a ttl_ms.
+ * The deadline of set_until, one that CACHECORE_TTL_KEEP keeps, and the time
+ * to idle stay as they are.  With a hash_seed the random parts are the same in
+ * every run that makes the same calls in one thread.
  */
 
 /* Stores the value, or replaces the one that is there. */
@@ -308,15 +422,18 @@ CACHECORE_API cachecore_status_t
 cachecore_replace(cachecore_t *cache, const void *key, size_t key_size,
                   const void *value, size_t value_size, uint64_t ttl_ms);
 
-/* As `set`, but only if the live entry still has the version that `inspect`
- * reported: CACHECORE_CONFLICT if it has another, CACHECORE_MISS if there is
- * no live entry. */
+/* As `set`, but only if the live entry still has the version that
+ * `get_with_info` reported with the value that the new one was made of:
+ * CACHECORE_CONFLICT if it has another, CACHECORE_MISS if there is no live
+ * entry.  The lifetime begins anew; CACHECORE_TTL_KEEP keeps the deadline. */
 CACHECORE_API cachecore_status_t
 cachecore_compare_and_set(cachecore_t *cache, const void *key, size_t key_size,
                           const void *value, size_t value_size,
                           uint64_t expected_version, uint64_t ttl_ms);
 
-/* Removes the entry: CACHECORE_OK if it was live, CACHECORE_MISS if not. */
+/* Removes the entry: CACHECORE_OK if it was live, CACHECORE_MISS if not.  Its
+ * memory is free for new entries.  The sweeper and cleanup_expired return free
+ * memory to the system. */
 CACHECORE_API cachecore_status_t
 cachecore_delete(cachecore_t *cache, const void *key, size_t key_size);
 
@@ -349,7 +466,9 @@ cachecore_increment(cachecore_t *cache, const void *key, size_t key_size,
  * have `count` elements.  The status of element i goes to statuses_out[i]
  * (NULL if not wanted).  Every element is attempted; the result is the first
  * error among them, or CACHECORE_OK: a miss is no error.  A NULL array is
- * CACHECORE_E_ARGUMENT before anything is attempted; `count` may be 0.
+ * CACHECORE_E_ARGUMENT before anything is attempted, and the status of every
+ * element; so is any other error of the call.  `count` may be 0, and is below
+ * 2^44.
  */
 
 /* Value i goes to buffers[i], which has room for capacities[i] bytes, and its
@@ -376,9 +495,10 @@ cachecore_delete_many(cachecore_t *cache, size_t count,
 
 /* ---- The cache as a whole ----------------------------------------------- */
 
-/* One entry in the buffer that `scan` fills: this header, then the key's
- * bytes; the next record begins record_size bytes after this one. */
-typedef struct cachecore_scan_record {
+/* One entry in the buffer that `scan`, `coldest` and `hottest` fill: this
+ * header, then the key's bytes; the next record begins record_size bytes after
+ * this one. */
+typedef struct cachecore_scan_record_s {
   uint32_t record_size; /* bytes, a multiple of 8                            */
   uint32_t key_size;    /* bytes, from the end of this header                */
   uint64_t value_size;  /* bytes                                             */
@@ -395,7 +515,8 @@ typedef struct cachecore_scan_record {
  * first call to the last is seen at least once, whatever else happens
  * meanwhile; one that comes or goes may be missed.  CACHECORE_E_TOO_SMALL when
  * not one record fits, or not all of those whose keys have the same hash (very
- * seldom two): *size_out is the size needed, and the cursor stays.
+ * seldom two): *size_out is the size needed, and the cursor stays.  Call again
+ * with it and a buffer of that size, also when it is 0, as it is at first.
  * Any cursor value is safe; touches neither recency nor statistics.
  */
 CACHECORE_API cachecore_status_t
@@ -403,8 +524,54 @@ cachecore_scan(cachecore_t *cache, uint64_t *cursor, const void *prefix,
                size_t prefix_size, void *buffer, size_t capacity,
                size_t *size_out, size_t *count_out);
 
+/*
+ * Lists up to `limit` live entries in the order in which they would be evicted
+ * if nothing were read or written any more, or in the reverse of it: the keys
+ * to give up first, or those to keep.
+ *
+ * LRU's order is by last use: exact within a shard in a process where one
+ * thread reads; shards are merged by the time of last use, in milliseconds,
+ * those of one time in an order of the shards that is always the same.
+ * ADAPTIVE decides at each eviction by what it knows then: what is listed is
+ * the likely order, by last use within each of its three parts: what has won a
+ * place and was not used since, what is new, and what was used again.
+ *
+ * Writes whole records to `buffer`, which must be 8-byte aligned, their total
+ * size to *size_out and their number to *count_out (NULL if not wanted): as
+ * many as fit, from the first on.  CACHECORE_E_TOO_SMALL when not one fits:
+ * *size_out is the size that the first needs.  With `limit` 0 nothing is
+ * listed.  Touches neither recency nor statistics.
+ *
+ * It is the order of one moment: writes to the whole cache wait meanwhile.  An
+ * entry takes some 100 ns, and one that has expired and was not yet removed is
+ * passed over; so ask for thousands, not for millions.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_coldest(cachecore_t *cache, uint64_t limit, void *buffer,
+                  size_t capacity, size_t *size_out, size_t *count_out);
+CACHECORE_API cachecore_status_t
+cachecore_hottest(cachecore_t *cache, uint64_t limit, void *buffer,
+                  size_t capacity, size_t *size_out, size_t *count_out);
+
+/*
+ * Removes up to `count` entries, as if room were needed for as many: first
+ * those that have expired, in any shard, then live ones in the order of
+ * `coldest`, and among them, by their last use, what get_or_claim alone finds;
+ * with ADAPTIVE the policy decides each time.  `count` 0 removes none; a
+ * `count` beyond the entries that there are, all that were there when the call
+ * began.  The number of entries removed, of all kinds, goes to *removed_out
+ * (NULL if not wanted); statistics count the live ones as evictions and the
+ * others as expirations, and removals are reported likewise.  CACHECORE_E_STATE
+ * for a no-evict cache.  Looks at each shard once, then does a bounded amount
+ * of work an entry, in slices.  The memory stays with the cache for what is
+ * stored next: cleanup_expired returns it to the system.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_evict(cachecore_t *cache, uint64_t count, uint64_t *removed_out);
+
 /* Deletes every live entry whose key begins with the prefix, walking the whole
- * cache in slices; their number goes to *removed_out (NULL if not wanted).
+ * cache in slices, and returns their memory to the system as cleanup_expired
+ * does; their number goes to *removed_out (NULL if not wanted).
  * prefix_size must be at least 1: `clear` removes everything. */
 CACHECORE_API cachecore_status_t
 cachecore_delete_prefix(cachecore_t *cache, const void *prefix,
@@ -420,8 +587,9 @@ CACHECORE_API uint64_t cachecore_count(cachecore_t *cache);
 
 /* Removes entries that have expired, at most max_entries of them (0: all that
  * are due), on the calling thread; needs no sweeper.  The number removed goes
- * to *removed_out (NULL if not wanted).  Costs what it removes, not what is
- * there.  Large freed ranges go back to the system. */
+ * to *removed_out (NULL if not wanted).  Returns free memory to the system,
+ * however it became free: ranges of 64 KB or more, all of it in a cache that
+ * has become empty.  Costs what it removes and returns, not what is there. */
 CACHECORE_API cachecore_status_t
 cachecore_cleanup_expired(cachecore_t *cache, uint64_t max_entries,
                           uint64_t *removed_out);
@@ -430,22 +598,23 @@ cachecore_cleanup_expired(cachecore_t *cache, uint64_t max_entries,
  * they hold.  A no-evict cache that holds more than the new bounds allow is
  * CACHECORE_E_FULL and keeps its old ones.  CACHECORE_E_STATE when lent values
  * stand in the way of a smaller max_bytes: the bounds are set, and hold when
- * those values are released and the cache has been written to for a while.  A
- * max_bytes beyond the address space that `open` reserved (at least four times
- * its max_bytes, and the machine's memory) is CACHECORE_E_ARGUMENT. */
+ * those values are released and the cache has been written to for a while.
+ * CACHECORE_E_ARGUMENT for bounds that `open` would refuse, and for a max_bytes
+ * less than twice what the cache takes when it is empty. */
 CACHECORE_API cachecore_status_t
 cachecore_resize(cachecore_t *cache, uint64_t max_entries, uint64_t max_bytes);
 
 /* ---- Statistics --------------------------------------------------------- */
 
-/* Counters run from `open` or the last `reset_stats`; the first four fields
- * are readings of this moment, each shard's of one moment for all fields.
- * Every entry is accounted for, whatever others do meanwhile:
+/* Counters run from `open` or the last `reset_stats`.  shard_count, entries,
+ * bytes_used, the limits, bytes_resident and expired are readings of this
+ * moment.  The figures of one shard are of one moment.  Every entry is
+ * accounted for, whatever other threads do meanwhile:
  *
  *     entries_before + inserts =
  *         deletes + evictions + expirations + entries + expired
  */
-typedef struct cachecore_stats {
+typedef struct cachecore_stats_s {
   uint32_t struct_size;   /* sizeof(cachecore_stats_t), set by the caller    */
   uint32_t shard_count;   /* shards in use                                   */
   uint64_t entries;       /* live entries, as `count`                        */
@@ -454,22 +623,29 @@ typedef struct cachecore_stats {
   uint64_t entries_limit; /* max_entries; 0: unbounded                       */
   uint64_t hits;          /* reads that found a live entry                   */
   uint64_t misses;        /* reads that did not                              */
-  uint64_t inserts;       /* stored under a key that had no live entry       */
+  uint64_t inserts;       /* stored under a key that had no live entry;
+                             absences too                                    */
   uint64_t updates;       /* stored in place of a live entry                 */
   uint64_t deletes;       /* live entries removed by delete, clear, ...      */
-  uint64_t evictions;     /* live entries forgotten to make room             */
+  uint64_t evictions;     /* live entries removed to make room               */
   uint64_t expirations;   /* entries removed because they had expired        */
   uint64_t refused;       /* writes that were REFUSED, E_FULL or E_NO_MEMORY */
   uint64_t bytes_resident; /* memory held from the system: bytes_used, and
-                              free space kept for new entries                */
+                              free space that has not been returned          */
   uint64_t removals_lost;  /* removals dropped before they were taken        */
-  uint64_t expired;        /* entries that have expired and are still there  */
+  uint64_t expired;        /* entries past their deadline that are still
+                              there, those in `stale` and `absent` included  */
   uint64_t entries_before; /* entries there when the counters began          */
+  uint64_t stale;          /* values past their deadline that get_or_claim
+                              may still serve                                */
+  uint64_t absent;         /* entries that say that there is no value        */
+  uint64_t stale_served;   /* get_or_claim: results CACHECORE_STALE          */
+  uint64_t absent_served;  /* get_or_claim: results CACHECORE_ABSENT         */
 } cachecore_stats_t;
 
 #define CACHECORE_STATS_INIT \
   { sizeof(cachecore_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-    0, 0 }
+    0, 0, 0, 0, 0, 0 }
 
 CACHECORE_API cachecore_status_t
 cachecore_stats(cachecore_t *cache, cachecore_stats_t *stats_out);
@@ -490,7 +666,7 @@ enum {
 /* One entry that left, in the buffer that `take_removals` fills: this header,
  * the key's bytes, the value's bytes; the next record begins record_size bytes
  * after this one. */
-typedef struct cachecore_removal_record {
+typedef struct cachecore_removal_record_s {
   uint64_t record_size; /* bytes, a multiple of 8                            */
   uint64_t value_size;  /* bytes, from the end of the key                    */
   uint32_t key_size;    /* bytes, from the end of this header                */
@@ -506,20 +682,20 @@ typedef struct cachecore_removal_record {
  * CACHECORE_E_TOO_SMALL when not one record fits, and *size_out is the size
  * needed.
  *
- * Removals that wait hold their memory, inside max_bytes, and their values may
- * still be lent.  When that memory is needed for new entries the oldest are
- * dropped, and counted in the statistics: a cache that is bounded by entries
- * alone loses none.  An entry is reported when it is removed, not when its
- * time is up: a sweeper, or cleanup_expired, makes the two one.
+ * Removals that have not been taken hold their memory, inside max_bytes.  When
+ * that memory is needed for new entries the oldest removals are dropped, and
+ * counted as removals_lost; a cache bounded by entries alone loses none.
+ * An expired entry is reported when it is removed, not at its deadline: by the
+ * sweeper, by cleanup_expired, or when its room is needed.
  */
 CACHECORE_API cachecore_status_t
 cachecore_take_removals(cachecore_t *cache, void *buffer, size_t capacity,
                         size_t *size_out, size_t *count_out);
 
-/* ---- Audit and advice --------------------------------------------------- */
+/* ---- Audit and window --------------------------------------------------- */
 
 /* Hits and misses of the recent past. */
-typedef struct cachecore_window {
+typedef struct cachecore_window_s {
   uint32_t struct_size; /* sizeof(cachecore_window_t), set by the caller     */
   uint32_t reserved;    /* 0                                                 */
   uint64_t hits;        /* as in cachecore_stats_t, but no reset ends them   */
@@ -530,11 +706,11 @@ typedef struct cachecore_window {
 #define CACHECORE_WINDOW_INIT { sizeof(cachecore_window_t), 0, 0, 0, 0 }
 
 /*
- * How the cache did in the last window_ms (0: since it was opened).  The
- * counters are noted once a minute while the cache is used, by its users; the
- * window begins at the last note before it: up to a minute early, or an hour
- * for windows longer than an hour.  After a time without use, or beyond the 32
- * hours that are kept, it may begin earlier still: span_ms tells.
+ * Hits and misses of the last window_ms (0: since the cache was opened).  While
+ * the cache is used its counters are recorded once a minute, for 32 hours.  The
+ * window begins at the last record before it: up to a minute early, or up to an
+ * hour for windows longer than an hour.  After a time without use, or beyond 32
+ * hours, it may begin earlier; span_ms says how long it is.
  */
 CACHECORE_API cachecore_status_t
 cachecore_window(cachecore_t *cache, uint64_t window_ms,
@@ -549,7 +725,7 @@ enum {
   CACHECORE_ENTRY_IDLE = 1u << 3            /* not used for a long time      */
 };
 
-typedef struct cachecore_audit_options {
+typedef struct cachecore_audit_options_s {
   uint32_t struct_size;    /* sizeof(cachecore_audit_options_t)              */
   uint32_t remove_kinds;   /* CACHECORE_ENTRY_... to remove; 0: a dry run    */
   uint64_t near_expiry_ms; /* what is little time left; 0: a minute          */
@@ -563,7 +739,7 @@ typedef struct cachecore_audit_options {
 #define CACHECORE_AUDIT_OPTIONS_INIT \
   { sizeof(cachecore_audit_options_t), 0, 0, 0, 0, 0 }
 
-typedef struct cachecore_audit {
+typedef struct cachecore_audit_s {
   uint32_t struct_size;    /* sizeof(cachecore_audit_t), set by the caller   */
   uint32_t reserved;       /* 0                                              */
   uint64_t scanned;        /* entries looked at                              */
@@ -583,11 +759,11 @@ typedef struct cachecore_audit {
   { sizeof(cachecore_audit_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /*
- * Looks at every entry whose key begins with the prefix (all, when prefix_size
- * is 0), counts them by kind, and removes the kinds it is told to: expired ones
- * count as expirations, others as deletes.  Works through the cache a batch at
- * a time and lets others in between; sees no entry twice, and one that is there
- * all the while once.  Counts as no use: recency and statistics of reads stay.
+ * Examines every entry whose key begins with the prefix (all, when prefix_size
+ * is 0), counts the entries by kind, and removes the kinds in remove_kinds:
+ * expired ones count as expirations, others as deletes.  Works in batches and
+ * releases the lock between them.  Examines no entry twice, and each entry that
+ * is there all the while once.  Counts as no use and in no statistic of reads.
  * `options` may be NULL: a dry run with the defaults.
  */
 CACHECORE_API cachecore_status_t
@@ -595,61 +771,380 @@ cachecore_audit(cachecore_t *cache, const void *prefix, size_t prefix_size,
                 const cachecore_audit_options_t *options,
                 cachecore_audit_t *audit_out);
 
-/* What the figures suggest; each is a bit. */
-enum {
-  CACHECORE_ADVICE_HIT_RATE_CRITICAL = 1u << 0,
-  CACHECORE_ADVICE_HIT_RATE_LOW = 1u << 1,
-  CACHECORE_ADVICE_HIT_RATE_GOOD = 1u << 2,
-  CACHECORE_ADVICE_HIT_RATE_EXCELLENT = 1u << 3,
-  CACHECORE_ADVICE_TTL_LOW = 1u << 4,       /* entries are near their end    */
-  CACHECORE_ADVICE_MANY_ENTRIES = 1u << 5,
-  CACHECORE_ADVICE_ERRORS = 1u << 6,        /* beside the hits               */
-  CACHECORE_ADVICE_MEMORY_HIGH = 1u << 7,   /* beside max_bytes              */
-  CACHECORE_ADVICE_WITHOUT_EXPIRY = 1u << 8 /* some entries never expire     */
-};
+/* ---- Claims ------------------------------------------------------------- */
 
-/* Thresholds.  Shares are in thousandths; 0 stands for the default. */
-typedef struct cachecore_advice_options {
-  uint32_t struct_size;        /* sizeof(cachecore_advice_options_t)         */
-  uint32_t hit_rate_critical;  /* below it: critical; default 500            */
-  uint32_t hit_rate_low;       /* below it: low; 700                         */
-  uint32_t hit_rate_excellent; /* from it on: excellent, else good; 900      */
-  uint32_t ttl_low;            /* average time left, of expected_ttl_ms; 300 */
-  uint32_t error_share;        /* errors, of hits; 10                        */
-  uint32_t memory_share;       /* bytes_used, of bytes_limit; 800            */
-  uint32_t reserved;           /* 0                                          */
-  uint64_t entries_high;       /* more than so many are many; 10000          */
-  uint64_t expected_ttl_ms;    /* default: the cache's default_ttl_ms        */
-  uint64_t window_ms;          /* the hit rate is that of this window; 0: of
-                                  the statistics                             */
-  uint64_t errors;             /* the caller's own, added to `refused`       */
-} cachecore_advice_options_t;
-
-#define CACHECORE_ADVICE_OPTIONS_INIT \
-  { sizeof(cachecore_advice_options_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* This section is experimental: a program that uses it defines
+ * CACHECORE_EXPERIMENTAL before it includes the header, and may have to be
+ * changed for a later version.  The library always has the functions. */
+#ifdef CACHECORE_EXPERIMENTAL
 
 /*
- * Rules of thumb on the cache's figures: any number of CACHECORE_ADVICE_... go
- * to *advice_out.  At most one is about the hit rate, and none if there were no
- * look-ups.  What only an audit knows (time left, entries that never expire) is
- * taken from `audit`, and left out if that is NULL.  `options` may be NULL.  A
- * share above 1000 is CACHECORE_E_ARGUMENT.
+ * Who computes a missing value.  When an entry expires that many threads ask
+ * for, all of them miss, and each would compute the value: a stampede.  With
+ * claims one of them computes.  The others wait for it, or are served the old
+ * value meanwhile.
+ *
+ * `get_or_claim` is a `get` that, on a miss, gives one caller a claim.  That
+ * caller computes the value and ends the claim by `fulfill`, which stores the
+ * value, by `fulfill_absent`, which stores that there is none, or by `abandon`:
+ *
+ *     cachecore_claim_t claim = CACHECORE_CLAIM_INIT;
+ *     cachecore_status_t status;
+ *
+ *     while ((status = cachecore_get_or_claim(cache, key, key_size, buffer,
+ *                                             sizeof buffer, &size, &claim)) ==
+ *            CACHECORE_PENDING)
+ *       cachecore_claim_wait(cache, key, key_size, &claim, 1000);
+ *     if (claim.token != 0) {
+ *       size = compute(buffer, sizeof buffer);
+ *       claim.stale_ms = 10 * 1000;
+ *       cachecore_fulfill(cache, key, key_size, buffer, size, ttl_ms, &claim);
+ *     }
+ *
+ * How a claim ends.  By its claimant; by claim_ms, so that a claimant that died
+ * hands over to the next who asks; or because it is void.  After that `fulfill`
+ * is CACHECORE_CONFLICT and stores nothing.  Whoever changes the origin of a
+ * value and then calls `delete` can rely on it: what was computed from the old
+ * state is not stored after the delete.  What voids a claim, and what does not:
+ *
+ *   Voids      a write under the key that stored its value, or was REFUSED,
+ *              E_NO_MEMORY or E_FULL; set_until with a deadline in the past;
+ *              delete, delete_many, delete_prefix and clear, whether or not
+ *              they removed anything.
+ *   Not        add that was EXISTS, compare_and_set that was CONFLICT or a
+ *              MISS, replace that was a MISS, touch, any read, any error not
+ *              named above; eviction, evict, expiry, cleanup_expired, audit and
+ *              resize.
+ *   Perhaps    A claim may be void without a cause, but never stands despite
+ *              one.  A shard holds 16 to 1024 claims, according to the bounds
+ *              of the cache; one more voids the oldest.  delete_prefix knows
+ *              the first 16 bytes of a claim's key, and voids each claim that
+ *              may have the prefix.
+ *
+ * A claim is not an entry.  It is in no count, scan or report, is not evicted,
+ * and is possible in a full no-evict cache.  Any thread of the process may end
+ * it.  The child of a fork has no claims.  A token is never used twice.
+ *
+ * Stale values.  A value that `fulfill` stored may have a window of stale_ms
+ * after its deadline, in which get_or_claim serves it as CACHECORE_STALE while
+ * one caller computes a new one.  `set` gives no window, and what never expires
+ * has none.  `touch` keeps the window's length.  A time to idle ends a window
+ * as it ends a lifetime.
+ *
+ * Absences.  What `fulfill_absent` stores says, until a deadline, that there is
+ * no value: get_or_claim answers CACHECORE_ABSENT, and nobody computes.
+ *
+ * Both are found by get_or_claim alone.  For every other function they have
+ * expired: get, contains, count, scan and audit do not see them, add stores in
+ * their place, increment starts at `initial`.  They are entries all the same,
+ * and count against both bounds.  They are evicted as other entries are, but
+ * before a live one that was used in the same millisecond; in a no-evict cache
+ * they are removed before anything is CACHECORE_E_FULL.  delete, delete_prefix
+ * and clear remove them, and do not count them in their results.
+ * cleanup_expired and the sweeper remove them at the end of the window, or of
+ * the absence.  Statistics count them in `expired`, and in `expirations` when
+ * they are removed, whatever the reason.  A stale value is reported as one
+ * removal, CACHECORE_REMOVED_EXPIRED; an absence is not reported.
+ */
+
+enum {
+  /* Elect somebody to compute a fresh value anew, a little before its deadline:
+   * each reader with a probability that rises with the time that it took to
+   * compute, and as the deadline comes closer (Vattani, Chierichetti and
+   * Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
+   * To be set for `fulfill`, which records how long it took, in milliseconds,
+   * and for `get_or_claim`. */
+  CACHECORE_CLAIM_EARLY = 1u << 0
+};
+
+typedef struct cachecore_claim_s {
+  uint32_t struct_size; /* sizeof(cachecore_claim_t)                         */
+  uint32_t flags;       /* CACHECORE_CLAIM_EARLY                             */
+  uint64_t token;       /* set by get_or_claim: not 0: the caller has the
+                           claim, and must end it                            */
+  uint64_t stale_ms;    /* read by fulfill: how long past its deadline the
+                           value may be served; 0: not at all                */
+  uint64_t claim_ms;    /* read by get_or_claim: after so long the claim is
+                           void; 0: 30 s                                     */
+  uint64_t seen;        /* set by get_or_claim: the claim that stands, whoever
+                           has it, for claim_wait; 0: none was seen          */
+} cachecore_claim_t;
+
+#define CACHECORE_CLAIM_INIT { sizeof(cachecore_claim_t), 0, 0, 0, 0, 0 }
+
+/*
+ * As `get`, with these results:
+ *
+ *   CACHECORE_OK       a fresh value: a hit.  Carries a token only with the
+ *                      flag CACHECORE_CLAIM_EARLY, for the one elected.
+ *   CACHECORE_STALE    a value past its deadline.  Carries a token for the one
+ *                      elected to compute a new one.
+ *   CACHECORE_ABSENT   there is no value, as fulfill_absent said.
+ *   CACHECORE_CLAIMED  there is nothing, and the caller has the claim.
+ *   CACHECORE_PENDING  there is nothing, and somebody else has the claim.
+ *
+ * The size is checked first: CACHECORE_E_TOO_SMALL takes no claim.  STALE,
+ * ABSENT and CLAIMED count as misses, and the first two in stale_served and
+ * absent_served; PENDING, and a stale value that is E_TOO_SMALL, count as
+ * nothing.
+ *
+ * claim->token and claim->seen are set, to 0 if there is nothing to tell,
+ * unless claim itself is refused: a struct without room for all the fields
+ * above is CACHECORE_E_ARGUMENT.  A token that is in it is lost: end that claim
+ * first, or use another struct.
  */
 CACHECORE_API cachecore_status_t
-cachecore_advise(cachecore_t *cache, const cachecore_advice_options_t *options,
-                 const cachecore_audit_t *audit, uint32_t *advice_out);
+cachecore_get_or_claim(cachecore_t *cache, const void *key, size_t key_size,
+                       void *buffer, size_t capacity, size_t *size_out,
+                       cachecore_claim_t *claim);
 
-/* A short, static English sentence for one bit of advice.  Never NULL; not to
- * be freed. */
-CACHECORE_API const char *cachecore_advice_text(uint32_t advice);
+/*
+ * Waits until the claim that get_or_claim saw (claim->seen) no longer stands:
+ * CACHECORE_OK.  Returns at once if that is so already, or if none was seen.
+ * Then ask again: there may be a value, or the next claim to take.
+ * CACHECORE_E_TIMEOUT after timeout_ms, which is real time also with a manual
+ * clock; 0 asks and does not wait.  CACHECORE_E_STATE if the cache is closed
+ * meanwhile: this is the one call that may be under way at `close`.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_claim_wait(cachecore_t *cache, const void *key, size_t key_size,
+                     const cachecore_claim_t *claim, uint32_t timeout_ms);
+
+/*
+ * Stores the value that was computed for a claim, as `set` would, with a window
+ * of claim->stale_ms: any result of `set`; or CACHECORE_CONFLICT, with nothing
+ * stored, if the claim of this key with claim->token no longer stands.  Ends
+ * the claim, sets claim->token to 0 and wakes those who wait, whatever the
+ * result, except for CACHECORE_E_ARGUMENT and CACHECORE_E_VERSION: then the
+ * claim stands.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_fulfill(cachecore_t *cache, const void *key, size_t key_size,
+                  const void *value, size_t value_size, uint64_t ttl_ms,
+                  cachecore_claim_t *claim);
+
+/* The same for the answer that there is no value, which stands for ttl_ms;
+ * claim->stale_ms is not used.  A ttl_ms of 0 in a cache without a default, and
+ * CACHECORE_TTL_KEEP, are CACHECORE_E_ARGUMENT.  Replaces a value that is
+ * there. */
+CACHECORE_API cachecore_status_t
+cachecore_fulfill_absent(cachecore_t *cache, const void *key, size_t key_size,
+                         uint64_t ttl_ms, cachecore_claim_t *claim);
+
+/* Gives the claim up: CACHECORE_OK, also if it no longer stands.  If it does,
+ * and there is a value to serve, that is served for retry_ms before the next
+ * caller is elected.  A caller who finds nothing is elected at once.  Ends the
+ * claim as `fulfill` does. */
+CACHECORE_API cachecore_status_t
+cachecore_abandon(cachecore_t *cache, const void *key, size_t key_size,
+                  uint64_t retry_ms, cachecore_claim_t *claim);
+
+/* ---- Shared by processes ------------------------------------------------- */
+
+/*
+ * One cache for all processes of a machine: each opens the same file, or has
+ * it from its parent over fork, or from another process by a descriptor.  All
+ * see the same entries.  Every function of this header works on it as on a
+ * private cache, at about its speed; what differs is said here.
+ *
+ * A process may end at any instruction: by kill -9, a crash, the OOM killer.
+ * What it was writing at that moment may be lost; nothing else is.  The others
+ * go on: who needs what the dead process had locked waits for a few
+ * milliseconds, puts that shard right, and takes it.  Values that it had
+ * acquired and claims that it had are ended.
+ *
+ * A process that is stopped (SIGSTOP, a debugger, a frozen container) while it
+ * changes a shard makes those wait who want to change that shard, until it
+ * goes on or is killed.
+ *
+ * After a restart, or when all processes were killed, the next one that opens
+ * the file finds the entries with the lifetimes that are left, as long as the
+ * machine has not booted since; then the cache begins empty.
+ *
+ * The file is as large as the cache may ever get (about four times max_bytes
+ * for each shard, or what the file system can hold), and sparse: it takes room
+ * as the cache does.  On /dev/shm, /run or another tmpfs that is memory.  Room
+ * is asked for before it is used: a file system that is full is
+ * CACHECORE_E_NO_MEMORY from a write, never a signal.  Nobody else may
+ * truncate the file: that is SIGBUS, as with any mapped file.
+ *
+ * The region is in no core dump.  The child of a fork maps it again, at the
+ * same address, and is a process of its own; if it cannot (no slot is free),
+ * the cache is closed in the child.  Values that the parent acquired stay the
+ * parent's: the child must not read them, and `release` ignores them there.
+ * The same goes for claims.
+ */
+
+enum {
+  CACHECORE_SHARED_CREATE_ONLY = 1, /* not if there is a cache already       */
+  CACHECORE_SHARED_ATTACH_ONLY = 2, /* only if there is                      */
+  CACHECORE_SHARED_REPLACE = 4,     /* a new file takes the place of one that
+                                       is a cache or empty; who has the old one
+                                       keeps it                              */
+  CACHECORE_SHARED_READ_ONLY = 8    /* not yet: CACHECORE_E_ARGUMENT         */
+};
+
+typedef struct cachecore_shared_options_s {
+  uint32_t struct_size;   /* sizeof(cachecore_shared_options_t)              */
+  uint32_t flags;         /* CACHECORE_SHARED_...                            */
+  const char *path;       /* of the file, which is made if there is none;
+                             NULL: see fd                                    */
+  int32_t fd;             /* of such a file or a memfd, which stays the
+                             caller's; -1 and no path: a new memfd           */
+  uint32_t max_processes; /* that may have it open at once, 1023 at most, with
+                             8 KB each when they do; 0: 64                   */
+} cachecore_shared_options_t;
+
+#define CACHECORE_SHARED_OPTIONS_INIT \
+  { sizeof(cachecore_shared_options_t), 0, 0, -1, 0 }
+
+/*
+ * Makes a shared cache, or attaches to one.  Of several processes that open at
+ * once one makes it, and the others wait for that, five seconds at most.
+ *
+ * A new file has mode 0600.  One that is there must be a regular file of this
+ * user with one name, which nobody else may write to, in a directory where
+ * others cannot replace it (a sticky one, as /tmp is, will do); a symbolic link
+ * is not followed.
+ *
+ * Attaching, `options` must be valid, and its flags those of the cache; bounds,
+ * policy, lifetimes and the rest are the cache's (cachecore_get_options).
+ *
+ *   CACHECORE_E_ARGUMENT   as cachecore_open; a path and an fd; and
+ *                          REPORT_REMOVALS, which a shared cache does not have
+ *   CACHECORE_E_STATE      ATTACH_ONLY and nothing there; CREATE_ONLY and a
+ *                          cache there; other flags than the cache's
+ *   CACHECORE_E_FULL       max_processes have it open
+ *   CACHECORE_E_ACCESS     owner, permissions, a link, a network's file system
+ *   CACHECORE_E_LAYOUT     the file is no cache, or of another layout
+ *   CACHECORE_E_NO_MEMORY  no room on the file system, no addresses
+ *   CACHECORE_E_TIMEOUT    somebody else is making it, or is stopped meanwhile
+ *
+ * cachecore_open_error() says more.  Close with cachecore_close, which
+ * detaches: what is in the cache stays, with the file.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_open_shared(const cachecore_options_t *options,
+                      const cachecore_shared_options_t *shared,
+                      cachecore_t **cache_out);
+
+typedef struct cachecore_shared_info_s {
+  uint32_t struct_size;       /* sizeof(cachecore_shared_info_t)             */
+  uint32_t processes;         /* that have it open now                       */
+  uint32_t max_processes;
+  uint32_t warm;              /* 1: there were entries when it was last opened
+                                 by a process that found no other            */
+  uint32_t unlinked;          /* 1: the file is no longer at its path; who
+                                 opens that has another cache                */
+  uint32_t reserved;          /* 0                                           */
+  uint64_t recoveries;        /* shards put right after a process died       */
+  uint64_t entries_lost;      /* entries that this cost                      */
+  uint64_t borrows_reclaimed; /* acquired values taken back from the dead    */
+  uint64_t region_bytes;      /* of the file, sparse as it is                */
+} cachecore_shared_info_t;
+
+#define CACHECORE_SHARED_INFO_INIT \
+  { sizeof(cachecore_shared_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* CACHECORE_E_STATE for a private cache.  Counters are those of all processes,
+ * since the file was made. */
+CACHECORE_API cachecore_status_t
+cachecore_shared_info(cachecore_t *cache, cachecore_shared_info_t *info_out);
+
+/* A descriptor of the file, to be handed to another process.  It stays the
+ * library's: duplicate it to keep it, and do not close it.  -1 and
+ * CACHECORE_E_STATE for a private cache, or if the program closed it and it
+ * cannot be opened again. */
+CACHECORE_API cachecore_status_t cachecore_shared_fd(cachecore_t *cache,
+                                                     int32_t *fd_out);
+
+/* ---- Saving and loading ------------------------------------------------- */
+
+/*
+ * A cache in a file, so that a process that starts anew, perhaps on another
+ * machine, need not start empty.
+ *
+ * What is saved: the entries that are live, and those past their deadline that
+ * get_or_claim may still serve, with keys, values, deadlines, windows, and the
+ * order in which they were used.  Not saved: the seed of the hash, claims,
+ * statistics, options, versions and ages; and what the ADAPTIVE policy has
+ * learned, but for the order that it has made of it.
+ *
+ * It is no snapshot of one moment.  Other threads read and write meanwhile; an
+ * entry that is there all the while is saved once, as it is when its turn
+ * comes.  The lock of a shard is held for slices only, never while the disk is
+ * waited for.  Saving takes 16 bytes an entry and a megabyte beside the cache's
+ * bounds, loading a megabyte, or as much as the largest value.
+ *
+ * Lifetimes go on by the wall clock while nobody runs.  Nothing lives longer
+ * than it would have: if the wall clock was set back after the save, no time
+ * has passed.  A time to idle goes on as well, from the last use; an entry that
+ * was used longer ago than this cache is open gets the end of it as its
+ * deadline, and so does one that comes to a cache without a time to idle.  In a
+ * cache with CACHECORE_MANUAL_CLOCK no time passes between saving and loading.
+ */
+
+/*
+ * Saves the cache to the file `path`, of mode 0600.  It is written beside the
+ * target under the name PATH.*.tmp, brought to the disk and renamed, so that
+ * the target is the old file or the new one, whole, whatever happens; a process
+ * that is killed meanwhile may leave the other.  The number of entries in the
+ * file goes to *entries_out (NULL if not wanted).  After an error there is no
+ * new file, nor what was written of it:
+ *
+ *   CACHECORE_E_ARGUMENT   `path` is NULL, empty or too long
+ *   CACHECORE_E_STATE      there is no such folder
+ *   CACHECORE_E_ACCESS     the folder may not be written to
+ *   CACHECORE_E_LAYOUT     at `path` is something else than a regular file: a
+ *                          folder, a symbolic link, a pipe, a device
+ *   CACHECORE_E_NO_MEMORY  the disk is full, or the process's limit for files
+ *                          is reached; there is no memory; or the disk fails
+ */
+CACHECORE_API cachecore_status_t
+cachecore_save(cachecore_t *cache, const char *path, uint64_t *entries_out);
+
+/*
+ * Adds what is in a saved file to the cache, where there is neither an entry
+ * under the key, live or still of use to get_or_claim, nor a claim.  Bounds
+ * hold all the while: the least recently used come first, and are evicted
+ * first.  What has expired, is too large for this cache, or does not fit in a
+ * full no-evict cache, is left out.  How many were stored goes to *entries_out
+ * (NULL if not wanted), also after an error.
+ *
+ * A damaged block, a megabyte of entries, loses itself alone, and a file that
+ * was cut off gives what is whole of it: compare *entries_out with what `save`
+ * said.  No damage crashes the program.  The file is read by any later version.
+ *
+ *   CACHECORE_E_ARGUMENT   `path` is NULL or empty
+ *   CACHECORE_E_STATE      there is no such file
+ *   CACHECORE_E_ACCESS     it may not be read, belongs to another user who is
+ *                          not root, or others may write to it
+ *   CACHECORE_E_LAYOUT     it is no saved cache, or its beginning is damaged,
+ *                          or it is of a later version; or `path` is a symbolic
+ *                          link, or no regular file
+ *   CACHECORE_E_NO_MEMORY  some is loaded, and then the system refused memory
+ */
+CACHECORE_API cachecore_status_t
+cachecore_load(cachecore_t *cache, const char *path, uint64_t *entries_out);
+
+#endif /* CACHECORE_EXPERIMENTAL */
 
 /* ---- The sweeper -------------------------------------------------------- */
 
 /*
- * A thread of the library's own, at most one for each cache, which removes
- * expired entries and returns memory to the system.  Nothing depends on it: an
- * expired entry is never returned, swept or not.  It works in slices and lets
- * go of the cache between them.  All signals are blocked in it.
+ * An optional thread of the library, at most one for each cache.  Each sweep
+ * does what cleanup_expired does: it removes expired entries and returns free
+ * memory to the system.  Expired entries are not returned whether or not they
+ * have been swept.  A sweep works in slices and releases the lock between them.
+ * All signals are blocked in the thread.
+ *
+ * The automatic interval is a fifth of the average lifetime of what was stored
+ * lately, between 10 ms and 1 s; 1 s as long as nothing with a lifetime was
+ * stored.  Lifetimes under 50 ms count as 50 ms, those over 5 s as 5 s, and a
+ * time to idle is the most that an average can be.  It is chosen anew at the
+ * end of each sweep, and once between two sweeps when a lifetime that is
+ * stored is shorter than the average was.  So an expired entry stays for a
+ * second at most if the sweeper keeps up.
  */
 
 enum {
@@ -665,14 +1160,12 @@ enum {
   CACHECORE_SWEEPER_RESTART_AFTER_FORK = 1u << 1
 };
 
-typedef struct cachecore_sweeper_options {
+typedef struct cachecore_sweeper_options_s {
   uint32_t struct_size;  /* sizeof(cachecore_sweeper_options_t)              */
   uint32_t flags;        /* CACHECORE_SWEEPER_...                            */
-  uint64_t interval_ms;  /* from the end of one sweep to the next, in real
-                            time also with a manual clock; 0:
-                            automatic, a fifth of the lifetimes seen, between
-                            10 ms and 60 s, and when the next entry is due
-                            if that is sooner                                */
+  uint64_t interval_ms;  /* from the end of one sweep to the start of the
+                            next, in real time also with a manual clock;
+                            0: automatic                                     */
   uint64_t max_slice_us; /* longest the lock is held at a time; 0: 200       */
 } cachecore_sweeper_options_t;
 
@@ -681,7 +1174,8 @@ typedef struct cachecore_sweeper_options {
 
 /* As cachecore_options_init. */
 CACHECORE_API void
-cachecore_sweeper_options_init(cachecore_sweeper_options_t *options);
+cachecore_sweeper_options_init(cachecore_sweeper_options_t *options,
+                               size_t struct_size);
 
 /* Starts the thread; `options` may be NULL for the defaults.
  * CACHECORE_E_STATE if there is one already, CACHECORE_E_NO_MEMORY if the
@@ -717,14 +1211,17 @@ CACHECORE_API cachecore_status_t
 cachecore_sweeper_trigger(cachecore_t *cache, uint64_t *removed_out);
 
 /* Counters run from the first start on this cache, across stops and starts. */
-typedef struct cachecore_sweeper_status {
+typedef struct cachecore_sweeper_status_s {
   uint32_t struct_size;      /* sizeof(cachecore_sweeper_status_t)           */
   uint32_t state;            /* CACHECORE_SWEEPER_...                        */
   uint32_t healthy;          /* 1: there is a thread, it is alive, and it has
                                 not hung: no slice of a sweep is taking over
                                 5 s, no wake-up is overdue by as much        */
-  uint32_t reserved;         /* 0                                            */
-  uint64_t interval_ms;      /* in force; with 0 asked for, the one chosen   */
+  uint32_t leads;            /* 1: there is a thread, and it keeps the
+                                schedule; of the processes that share a
+                                cache one does                               */
+  uint64_t interval_ms;      /* in force: scheduled sweeps are no less than
+                                this apart; with 0 asked for, the one chosen */
   uint64_t sweeps_run;
   uint64_t entries_removed;
   uint64_t last_removed;

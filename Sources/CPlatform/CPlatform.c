@@ -11,6 +11,7 @@ void platform_schedule(const platform_scheduler_t *scheduler) {
 #define HIDDEN __attribute__((visibility("hidden")))
 
 HIDDEN __thread uint32_t platform_thread_word;
+HIDDEN __thread uint8_t platform_thread_refusal;
 
 HIDDEN void *platform_process_memory(void) {
   static uint64_t memory[8] __attribute__((aligned(64)));

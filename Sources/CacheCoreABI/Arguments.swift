@@ -2,25 +2,61 @@ import CCacheCore
 import CacheCore
 
 // What every entry point does first: the handle, the key, the value.
+//
+// What it does last is to write its outputs. They are variables that begin as
+// zeros, and a `defer` copies them out whatever the result is: after an error or a
+// miss the caller has zeros. Not sooner, for a key may lie where an output goes.
 
-let argumentError = cachecore_status_t(CACHECORE_E_ARGUMENT)
-let stateError = cachecore_status_t(CACHECORE_E_STATE)
-let success = cachecore_status_t(CACHECORE_OK)
-
-/// The cache behind a handle; nil, with the status, for NULL and for one that
-/// has been closed.
+/// Runs an entry point on the cache behind a handle: not for NULL, nor for a handle
+/// that has been closed.
 @inline(__always)
-func open(_ cache: OpaquePointer?, _ status: inout cachecore_status_t) -> Cache? {
-  guard let cache else {
-    status = argumentError
+func call(_ cache: OpaquePointer?, _ body: (Cache) -> Outcome) -> cachecore_status_t {
+  var outcome = Outcome.ok
+  guard let cache = CacheCoreABI.cache(behind: cache, &outcome) else { return outcome.rawValue }
+  return body(cache).rawValue
+}
+
+/// The same for one that takes a key.
+@inline(__always)
+func call(
+  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ keySize: Int,
+  _ body: (Cache, UnsafeRawBufferPointer) -> Outcome
+) -> cachecore_status_t {
+  call(cache) { cache in
+    guard let key = CacheCoreABI.key(key, keySize) else { return .argument }
+    return body(cache, key)
+  }
+}
+
+/// The same for one that fills a struct, which is zeros unless `body` succeeds in
+/// filling it.
+@inline(__always)
+func call<Struct: SizedStruct>(
+  _ cache: OpaquePointer?, filling out: UnsafeMutablePointer<Struct>?,
+  _ body: (Cache, inout Struct) -> Outcome
+) -> cachecore_status_t {
+  var result = Struct()
+  defer { fill(out, with: result) }
+  return call(cache) { cache in
+    let outcome = check(out)
+    return outcome == .ok ? body(cache, &result) : outcome
+  }
+}
+
+/// The cache behind a handle; nil, with the outcome, for NULL and for one that has
+/// been closed.
+@inline(__always)
+func cache(behind handle: OpaquePointer?, _ outcome: inout Outcome) -> Cache? {
+  guard let handle else {
+    outcome = .argument
     return nil
   }
-  let handle = CacheHandle(UnsafeMutableRawPointer(cache))
-  guard handle.isOpen else {
-    status = stateError
+  let opened = CacheHandle(UnsafeMutableRawPointer(handle))
+  guard opened.isOpen else {
+    outcome = .state
     return nil
   }
-  return Cache(handle)
+  return Cache(opened)
 }
 
 /// The key, or nil if there is none or its size is out of range.
@@ -35,16 +71,20 @@ func key(_ key: UnsafeRawPointer?, _ size: Int) -> UnsafeRawBufferPointer? {
 @inline(__always)
 func value(_ value: UnsafeRawPointer?, _ size: Int) -> UnsafeRawBufferPointer? {
   guard size >= 0, value != nil || size == 0 else { return nil }
-  return UnsafeRawBufferPointer(start: value, count: size)
+  return UnsafeRawBufferPointer(start: value ?? UnsafeRawPointer(nowhere), count: size)
+}
+
+/// Where a buffer of no bytes is.
+private var nowhere: UnsafeMutableRawPointer {
+  @inline(__always) get { UnsafeMutableRawPointer(bitPattern: CacheLine.size)! }
 }
 
 /// A buffer to write to, likewise.
 @inline(__always)
 func buffer(_ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> UnsafeMutableRawBufferPointer? {
-  if capacity < 0, buffer != nil {
-    // More room than there is memory: enough for anything.
-    return UnsafeMutableRawBufferPointer(start: buffer, count: Int.max)
-  }
-  guard capacity >= 0, buffer != nil || capacity == 0 else { return nil }
-  return UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
+  guard buffer != nil || capacity == 0 else { return nil }
+  // Below 0 is more room than there is memory: enough for anything.
+  let count = capacity < 0 ? Int.max : capacity
+  // One that is there, so that nobody need look whether it is.
+  return UnsafeMutableRawBufferPointer(start: buffer ?? nowhere, count: count)
 }

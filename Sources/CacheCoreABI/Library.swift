@@ -17,9 +17,13 @@ public func cachecore_status_text(_ status: cachecore_status_t) -> UnsafePointer
   case .miss: return text("no live entry under this key")
   case .exists: return text("there is a live entry already")
   case .refused: return text("larger than this cache can hold")
-  case .conflict: return text("the version is another by now")
+  case .conflict: return text("the version is another by now, or the claim has ended")
+  case .stale: return text("a value past its deadline")
+  case .pending: return text("somebody else computes this value")
+  case .absent: return text("there is known to be no value")
+  case .claimed: return text("the caller computes this value")
   case .argument: return text("invalid argument")
-  case .noMemory: return text("the system refused memory or a thread")
+  case .noMemory: return text("the system refused memory, a thread, or room in a file")
   case .tooSmall: return text("the buffer is too small")
   case .version: return text("the struct is newer than the library")
   case .full: return text("the cache is full and must not evict")
@@ -27,38 +31,7 @@ public func cachecore_status_text(_ status: cachecore_status_t) -> UnsafePointer
   case .timeout: return text("timed out")
   case .type: return text("the value is not a decimal number")
   case .range: return text("the result is out of range")
+  case .layout: return text("not a cache, damaged, or of another layout or machine")
+  case .access: return text("not allowed by owner or permissions")
   }
-}
-
-@c @implementation
-public func cachecore_options_init(_ options: UnsafeMutablePointer<cachecore_options_t>?) {
-  guard let options else { return }
-  options.pointee = cachecore_options_t()
-  options.pointee.struct_size = UInt32(MemoryLayout<cachecore_options_t>.size)
-}
-
-@c @implementation
-public func cachecore_open(
-  _ options: UnsafePointer<cachecore_options_t>?,
-  _ cache_out: UnsafeMutablePointer<OpaquePointer?>?
-) -> cachecore_status_t {
-  guard let options, let cache_out else { return argumentError }
-  var status = success
-  guard let given = read(options, &status) else { return status }
-  var failure = Outcome.ok
-  let cache = Cache.open(
-    Options(
-      policy: given.policy, flags: given.flags, shardCount: given.shard_count,
-      maxEntries: given.max_entries, maxBytes: given.max_bytes,
-      defaultTtlMs: given.default_ttl_ms, defaultTtiMs: given.default_tti_ms,
-      hashSeed: given.hash_seed), failure: &failure)
-  guard let cache else { return failure.rawValue }
-  cache_out.pointee = OpaquePointer(cache.handle.base)
-  return success
-}
-
-@c @implementation
-public func cachecore_close(_ cache: OpaquePointer?) {
-  var status = success
-  open(cache, &status)?.close()
 }

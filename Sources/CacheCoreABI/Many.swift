@@ -22,13 +22,29 @@ private struct Keys {
 /// The first error among the elements' statuses, and each in its place.
 private struct Statuses {
   let out: UnsafeMutablePointer<cachecore_status_t>?
-  var first = success
+  var first = Outcome.ok
 
   @inline(__always)
-  mutating func set(_ i: Int, _ status: cachecore_status_t) {
-    out?[i] = status
-    if status < 0, first == success { first = status }
+  mutating func set(_ i: Int, _ outcome: Outcome) {
+    out?[i] = outcome.rawValue
+    if outcome.rawValue < 0, first == .ok { first = outcome }
   }
+}
+
+/// Whether there can be arrays of so many elements.
+private func isCount(_ count: Int) -> Bool { count >= 0 && count < 1 << 44 }
+
+/// The end of a call in which nothing was attempted: each element has its status.
+private func refuse(
+  _ count: Int, as outcome: Outcome,
+  _ statuses: UnsafeMutablePointer<cachecore_status_t>?, sizes: UnsafeMutablePointer<Int>? = nil
+) -> cachecore_status_t {
+  guard isCount(count) else { return outcome.rawValue }
+  for i in 0..<count {
+    statuses?[i] = outcome.rawValue
+    sizes?[i] = 0
+  }
+  return outcome.rawValue
 }
 
 @c @implementation
@@ -38,27 +54,25 @@ public func cachecore_get_many(
   _ capacities: UnsafePointer<Int>?, _ sizes_out: UnsafeMutablePointer<Int>?,
   _ statuses_out: UnsafeMutablePointer<cachecore_status_t>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  if count == 0 { return success }
-  guard count > 0, let keys, let key_sizes, let buffers, let capacities, let sizes_out else {
-    return argumentError
+  var outcome = Outcome.ok
+  guard let cache = CacheCoreABI.cache(behind: cache, &outcome) else {
+    return refuse(count, as: outcome, statuses_out, sizes: sizes_out)
+  }
+  if count == 0 { return Outcome.ok.rawValue }
+  guard isCount(count), let keys, let key_sizes, let buffers, let capacities, let sizes_out else {
+    return refuse(count, as: .argument, statuses_out, sizes: sizes_out)
   }
   let list = Keys(keys: keys, sizes: key_sizes)
   var statuses = Statuses(out: statuses_out)
-  var now: UInt64 = 0
-  cache.forEach(count: count, key: list.key) { i, key, shard, parts in
-    // Once for each group: no later than the next is waited for.
-    if i % Cache.groupSize == 0 { now = cache.clock.coarse }
+  cache.forEach(count: count, key: list.key) { i, key, route, now in
     guard list.isValid(i), let buffer = buffer(buffers[i], capacities[i]) else {
-      statuses.set(i, argumentError)
+      sizes_out[i] = 0
+      statuses.set(i, .argument)
       return
     }
-    let outcome = cache.get(
-      key, shard, parts, at: now, into: buffer, size: &sizes_out[i])
-    statuses.set(i, outcome.rawValue)
+    statuses.set(i, cache.get(key, route, at: now, into: buffer, size: &sizes_out[i]))
   }
-  return statuses.first
+  return statuses.first.rawValue
 }
 
 @c @implementation
@@ -68,23 +82,25 @@ public func cachecore_set_many(
   _ value_sizes: UnsafePointer<Int>?, _ ttls_ms: UnsafePointer<UInt64>?,
   _ statuses_out: UnsafeMutablePointer<cachecore_status_t>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  if count == 0 { return success }
-  guard count > 0, let keys, let key_sizes, let values, let value_sizes else {
-    return argumentError
+  var outcome = Outcome.ok
+  guard let cache = CacheCoreABI.cache(behind: cache, &outcome) else {
+    return refuse(count, as: outcome, statuses_out)
+  }
+  if count == 0 { return Outcome.ok.rawValue }
+  guard isCount(count), let keys, let key_sizes, let values, let value_sizes else {
+    return refuse(count, as: .argument, statuses_out)
   }
   let list = Keys(keys: keys, sizes: key_sizes)
   var statuses = Statuses(out: statuses_out)
-  cache.forEach(count: count, key: list.key) { i, key, _, _ in
+  cache.forEach(count: count, key: list.key) { i, key, route, _ in
     guard list.isValid(i), let value = value(values[i], value_sizes[i]) else {
-      statuses.set(i, argumentError)
+      statuses.set(i, .argument)
       return
     }
     let deadline = cache.deadline(ttlMs: ttls_ms?[i] ?? 0)
-    statuses.set(i, cache.set(key, value, deadline: deadline).rawValue)
+    statuses.set(i, cache.set(key, route, value, deadline: deadline))
   }
-  return statuses.first
+  return statuses.first.rawValue
 }
 
 @c @implementation
@@ -93,25 +109,26 @@ public func cachecore_delete_many(
   _ key_sizes: UnsafePointer<Int>?, _ statuses_out: UnsafeMutablePointer<cachecore_status_t>?,
   _ removed_out: UnsafeMutablePointer<UInt64>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  if count == 0 {
-    removed_out?.pointee = 0
-    return success
+  var outcome = Outcome.ok
+  var removed: UInt64 = 0
+  defer { removed_out?.pointee = removed }
+  guard let cache = CacheCoreABI.cache(behind: cache, &outcome) else {
+    return refuse(count, as: outcome, statuses_out)
   }
-  guard count > 0, let keys, let key_sizes else { return argumentError }
+  if count == 0 { return Outcome.ok.rawValue }
+  guard isCount(count), let keys, let key_sizes else {
+    return refuse(count, as: .argument, statuses_out)
+  }
   let list = Keys(keys: keys, sizes: key_sizes)
   var statuses = Statuses(out: statuses_out)
-  var removed: UInt64 = 0
-  cache.forEach(count: count, key: list.key) { i, key, _, _ in
+  cache.forEach(count: count, key: list.key) { i, key, route, _ in
     guard list.isValid(i) else {
-      statuses.set(i, argumentError)
+      statuses.set(i, .argument)
       return
     }
-    let outcome = cache.delete(key)
+    let outcome = cache.delete(key, route)
     if outcome == .ok { removed += 1 }
-    statuses.set(i, outcome.rawValue)
+    statuses.set(i, outcome)
   }
-  removed_out?.pointee = removed
-  return statuses.first
+  return statuses.first.rawValue
 }

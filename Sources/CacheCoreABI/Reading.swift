@@ -1,28 +1,53 @@
 import CCacheCore
 import CacheCore
 
-/// What `get` and `peek` have in common.
-@inline(__always)
-private func copyOut(
-  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ keySize: Int,
-  _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size: UnsafeMutablePointer<Int>?,
-  _ read: (Cache, UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer, inout Int) -> Outcome
-) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let size, let key = CacheCoreABI.key(key, keySize),
-    let buffer = CacheCoreABI.buffer(buffer, capacity)
-  else { return argumentError }
-  return read(cache, key, buffer, &size.pointee).rawValue
-}
+// Reading one entry. An entry point checks its arguments, calls the engine (Cache.swift)
+// and writes its outputs; `call` and the order of outputs are in Arguments.swift.
 
 @c @implementation
 public func cachecore_get(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?
 ) -> cachecore_status_t {
-  copyOut(cache, key, key_size, buffer, capacity, size_out) { cache, key, buffer, size in
-    cache.get(key, into: buffer, size: &size)
+  // What nearly every call is; what is wrong with the others is found out below. One
+  // condition after another, as it is needed: together they take longer.
+  if let cache, CacheHandle(UnsafeMutableRawPointer(cache)).isOpen, let key,
+    1...Options.keySizeMax ~= key_size
+  {
+    let cache = Cache(CacheHandle(UnsafeMutableRawPointer(cache)))
+    let route = cache.route(UnsafeRawBufferPointer(start: key, count: key_size))
+    // More room than there is memory is enough for anything.
+    let room = UInt64(UInt(bitPattern: capacity))
+    if let buffer, let size_out,
+      let got = cache.getOrdinary(key, key_size, route, into: buffer, room)
+    {
+      switch got {
+      case .hit(let size):
+        size_out.pointee = size
+        return Outcome.ok.rawValue
+      case .miss:
+        size_out.pointee = 0
+        return Outcome.miss.rawValue
+      }
+    }
+  }
+  return get(cache, key, key_size, buffer, capacity, size_out)
+}
+
+/// The same in every other case.
+@inline(never)
+private func get(
+  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
+  _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?
+) -> cachecore_status_t {
+  var size = 0
+  defer { size_out?.pointee = size }
+  return call(cache, key, key_size) { cache, key in
+    guard size_out != nil, let buffer = CacheCoreABI.buffer(buffer, capacity) else {
+      return .argument
+    }
+    return cache.getAnyway(
+      key, cache.route(key), at: cache.clock.coarse, into: buffer, size: &size)
   }
 }
 
@@ -31,8 +56,13 @@ public func cachecore_peek(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?
 ) -> cachecore_status_t {
-  copyOut(cache, key, key_size, buffer, capacity, size_out) { cache, key, buffer, size in
-    cache.peek(key, into: buffer, size: &size)
+  var size = 0
+  defer { size_out?.pointee = size }
+  return call(cache, key, key_size) { cache, key in
+    guard size_out != nil, let buffer = CacheCoreABI.buffer(buffer, capacity) else {
+      return .argument
+    }
+    return cache.peek(key, into: buffer, size: &size)
   }
 }
 
@@ -41,19 +71,20 @@ public func cachecore_acquire(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ value_out: UnsafeMutablePointer<cachecore_value_t>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let value_out, let key = CacheCoreABI.key(key, key_size) else { return argumentError }
-  var lease: Cache.Lease?
-  let outcome = cache.acquire(key, &lease)
-  if outcome.rawValue >= 0 { value_out.pointee = cachecore_value_t() }
-  if let lease {
-    value_out.pointee.data = lease.value.baseAddress
-    value_out.pointee.size = lease.value.count
-    value_out.pointee.owner = cache.handle.base
-    value_out.pointee.lease = lease.ticket
+  var value = cachecore_value_t()
+  defer { value_out?.pointee = value }
+  return call(cache, key, key_size) { cache, key in
+    guard value_out != nil else { return .argument }
+    var lease: Cache.Lease?
+    let outcome = cache.acquire(key, &lease)
+    if let lease {
+      value.data = lease.value.baseAddress
+      value.size = lease.value.count
+      value.owner = cache.handle.base
+      value.lease = lease.ticket
+    }
+    return outcome
   }
-  return outcome.rawValue
 }
 
 @c @implementation
@@ -68,10 +99,7 @@ public func cachecore_release(_ value: UnsafeMutablePointer<cachecore_value_t>?)
 public func cachecore_contains(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let key = CacheCoreABI.key(key, key_size) else { return argumentError }
-  return (cache.contains(key) ? Outcome.ok : .miss).rawValue
+  call(cache, key, key_size) { cache, key in cache.contains(key) ? .ok : .miss }
 }
 
 @c @implementation
@@ -79,14 +107,14 @@ public func cachecore_ttl(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ remaining_ms_out: UnsafeMutablePointer<Int64>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let remaining_ms_out, let key = CacheCoreABI.key(key, key_size) else {
-    return argumentError
+  var left: Int64 = 0
+  defer { remaining_ms_out?.pointee = left }
+  return call(cache, key, key_size) { cache, key in
+    guard remaining_ms_out != nil else { return .argument }
+    guard let remaining = cache.remaining(key) else { return .miss }
+    left = remaining
+    return .ok
   }
-  guard let remaining = cache.remaining(key) else { return Outcome.miss.rawValue }
-  remaining_ms_out.pointee = remaining
-  return success
 }
 
 @c @implementation
@@ -94,17 +122,49 @@ public func cachecore_inspect(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ info_out: UnsafeMutablePointer<cachecore_entry_info_t>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let info_out, let key = CacheCoreABI.key(key, key_size) else { return argumentError }
-  status = check(info_out)
-  guard status == success else { return status }
-  guard let info = cache.inspect(key) else { return Outcome.miss.rawValue }
   var result = cachecore_entry_info_t()
-  result.value_size = info.valueSize
-  result.ttl_ms = info.ttlMs
-  result.age_ms = info.ageMs
-  result.idle_ms = info.idleMs
-  result.version = info.version
-  return fill(info_out, with: result)
+  defer { fill(info_out, with: result) }
+  return call(cache, key, key_size) { cache, key in
+    let outcome = check(info_out)
+    guard outcome == .ok else { return outcome }
+    guard let info = cache.inspect(key) else { return .miss }
+    result = cachecore_entry_info_t(info)
+    return .ok
+  }
+}
+
+@c @implementation
+public func cachecore_get_with_info(
+  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
+  _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?,
+  _ info_out: UnsafeMutablePointer<cachecore_entry_info_t>?
+) -> cachecore_status_t {
+  var size = 0
+  var result = cachecore_entry_info_t()
+  defer {
+    size_out?.pointee = size
+    fill(info_out, with: result)
+  }
+  return call(cache, key, key_size) { cache, key in
+    guard size_out != nil, let buffer = CacheCoreABI.buffer(buffer, capacity) else {
+      return .argument
+    }
+    let outcome = check(info_out)
+    guard outcome == .ok else { return outcome }
+    var info: Cache.Info?
+    let found = cache.get(key, into: buffer, size: &size, info: &info)
+    if found == .ok, let info { result = cachecore_entry_info_t(info) }
+    return found
+  }
+}
+
+extension cachecore_entry_info_t {
+  fileprivate init(_ info: Cache.Info) {
+    self.init()
+    value_size = info.valueSize
+    ttl_ms = info.ttlMs
+    age_ms = info.ageMs
+    idle_ms = info.idleMs
+    version = info.version
+  }
 }

@@ -1,17 +1,16 @@
 import CCacheCore
 import CacheCore
 
-/// What `set` and its conditional kin have in common.
+/// What the conditional kin of `set` have in common.
 @inline(__always)
 private func store(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ value: UnsafeRawPointer?, _ value_size: Int, _ ttl_ms: UInt64, if condition: Shard.Condition
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let key = CacheCoreABI.key(key, key_size) else { return argumentError }
-  guard let value = CacheCoreABI.value(value, value_size) else { return argumentError }
-  return cache.set(key, value, deadline: cache.deadline(ttlMs: ttl_ms), if: condition).rawValue
+  call(cache, key, key_size) { cache, key in
+    guard let value = CacheCoreABI.value(value, value_size) else { return .argument }
+    return cache.set(key, value, deadline: cache.deadline(ttlMs: ttl_ms), if: condition)
+  }
 }
 
 @c @implementation
@@ -19,7 +18,12 @@ public func cachecore_set(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ value: UnsafeRawPointer?, _ value_size: Int, _ ttl_ms: UInt64
 ) -> cachecore_status_t {
-  store(cache, key, key_size, value, value_size, ttl_ms, if: .always)
+  // What most writes are: in place, without a condition.
+  call(cache, key, key_size) { cache, key in
+    guard let value = CacheCoreABI.value(value, value_size) else { return .argument }
+    return cache.set(
+      key, cache.route(key), value, deadline: cache.deadline(ttlMs: ttl_ms))
+  }
 }
 
 @c @implementation
@@ -27,11 +31,10 @@ public func cachecore_set_until(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ value: UnsafeRawPointer?, _ value_size: Int, _ deadline_unix_ms: Int64
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let key = CacheCoreABI.key(key, key_size) else { return argumentError }
-  guard let value = CacheCoreABI.value(value, value_size) else { return argumentError }
-  return cache.set(key, value, untilUnixMs: deadline_unix_ms).rawValue
+  call(cache, key, key_size) { cache, key in
+    guard let value = CacheCoreABI.value(value, value_size) else { return .argument }
+    return cache.set(key, value, untilUnixMs: deadline_unix_ms)
+  }
 }
 
 @c @implementation
@@ -62,20 +65,16 @@ public func cachecore_compare_and_set(
 public func cachecore_delete(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let key = CacheCoreABI.key(key, key_size) else { return argumentError }
-  return cache.delete(key).rawValue
+  call(cache, key, key_size) { cache, key in cache.delete(key) }
 }
 
 @c @implementation
 public func cachecore_touch(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int, _ ttl_ms: UInt64
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let key = CacheCoreABI.key(key, key_size) else { return argumentError }
-  return cache.touch(key, deadline: cache.deadline(ttlMs: ttl_ms)).rawValue
+  call(cache, key, key_size) { cache, key in
+    cache.touch(key, deadline: cache.deadline(ttlMs: ttl_ms))
+  }
 }
 
 @c @implementation
@@ -83,12 +82,13 @@ public func cachecore_increment(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int, _ delta: Int64,
   _ initial: Int64, _ ttl_ms: UInt64, _ value_out: UnsafeMutablePointer<Int64>?
 ) -> cachecore_status_t {
-  var status = success
-  guard let cache = open(cache, &status) else { return status }
-  guard let key = CacheCoreABI.key(key, key_size) else { return argumentError }
   var sum: Int64 = 0
-  let outcome = cache.increment(
-    key, by: delta, initial: initial, deadline: cache.deadline(ttlMs: ttl_ms), sum: &sum)
-  if outcome == .ok { value_out?.pointee = sum }
-  return outcome.rawValue
+  defer { value_out?.pointee = sum }
+  return call(cache, key, key_size) { cache, key in
+    var result: Int64 = 0
+    let outcome = cache.increment(
+      key, by: delta, initial: initial, deadline: cache.deadline(ttlMs: ttl_ms), sum: &result)
+    if outcome == .ok { sum = result }
+    return outcome
+  }
 }

@@ -24,6 +24,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #define PLATFORM_INLINE static inline __attribute__((always_inline, unused))
 
@@ -37,22 +40,45 @@
 #define PLATFORM_IF_SCHEDULED(...)
 #endif
 
+/* ---- Cancellation ------------------------------------------------------- */
+
+/*
+ * pthread_cancel ends a thread in a function that is a cancellation point
+ * (POSIX, XSH 2.9.5).  The library calls none of these: a thread that ended in
+ * it would leave a lock taken or a change half made.  Waits are bare system
+ * calls, which libc does not cancel.  The two functions of libc that POSIX
+ * counts among the cancellation points, pthread_join and (optionally) sysconf,
+ * are called with cancellation disabled.  tools/check_symbols.py has the list
+ * of what the library may import.
+ */
+PLATFORM_INLINE int platform_disable_cancel(void) {
+  int before = PTHREAD_CANCEL_ENABLE;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  return before;
+}
+
+/* `before` is what platform_disable_cancel gave. */
+PLATFORM_INLINE void platform_restore_cancel(int before) {
+  int disabled;
+  pthread_setcancelstate(before, &disabled);
+}
+
 /* ---- Address space and memory ------------------------------------------- */
 
-/* Address space without memory behind it; NULL when there is none. */
-PLATFORM_INLINE void *platform_reserve(size_t bytes) {
-  void *address = mmap(NULL, bytes, PROT_NONE,
+/* Address space: zeros, each page of which takes memory when it is first
+ * written to.  NULL when the system refuses.  No huge pages: one of them would
+ * take 2 MB where the engine has charged for 4 KB.  (A kernel without them
+ * refuses the advice, and need not be asked.) */
+PLATFORM_INLINE void *platform_map(size_t bytes) {
+  void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return address == MAP_FAILED ? NULL : address;
+  if (address == MAP_FAILED) return NULL;
+  (void)madvise(address, bytes, MADV_NOHUGEPAGE);
+  return address;
 }
 
-PLATFORM_INLINE void platform_unreserve(void *address, size_t bytes) {
+PLATFORM_INLINE void platform_unmap(void *address, size_t bytes) {
   munmap(address, bytes);
-}
-
-/* Makes reserved pages usable.  0, or -1 when the system refuses. */
-PLATFORM_INLINE int platform_commit(void *address, size_t bytes) {
-  return mprotect(address, bytes, PROT_READ | PROT_WRITE);
 }
 
 /* Gives the memory back and keeps the pages usable: they read as zero. */
@@ -60,19 +86,52 @@ PLATFORM_INLINE int platform_discard(void *address, size_t bytes) {
   return madvise(address, bytes, MADV_DONTNEED);
 }
 
+PLATFORM_INLINE long platform_sysconf(int name) {
+  int before = platform_disable_cancel();
+  long value = sysconf(name);
+  platform_restore_cancel(before);
+  return value;
+}
+
 PLATFORM_INLINE uint64_t platform_physical_bytes(void) {
-  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  long pages = platform_sysconf(_SC_PHYS_PAGES);
+  long size = platform_sysconf(_SC_PAGESIZE);
   return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
 }
 
 PLATFORM_INLINE uint32_t platform_core_count(void) {
   PLATFORM_IF_SCHEDULED(return 2)
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  long cores = platform_sysconf(_SC_NPROCESSORS_ONLN);
   return cores > 0 ? (uint32_t)cores : 1;
 }
 
 PLATFORM_INLINE void platform_prefetch(const void *address) {
   __builtin_prefetch(address, 0, 3);
+}
+
+/* ---- A search ----------------------------------------------------------- */
+
+/* The first place of `value` among the first `count`, or `count`.  Looks at up
+ * to seven beyond them, which must be there. */
+PLATFORM_INLINE uint32_t platform_find16(const uint16_t *values,
+                                         uint32_t count, uint16_t value) {
+#if defined(__SSE2__)
+  __m128i wanted = _mm_set1_epi16((short)value);
+  for (uint32_t at = 0; at < count; at += 8) {
+    const void *next = values + at;
+    __m128i eight = _mm_loadu_si128((const __m128i *)next);
+    int equal = _mm_movemask_epi8(_mm_cmpeq_epi16(eight, wanted));
+    if (equal != 0) {
+      uint32_t place = at + (uint32_t)__builtin_ctz((unsigned)equal) / 2;
+      return place < count ? place : count;
+    }
+  }
+  return count;
+#else
+  uint32_t at = 0;
+  while (at < count && values[at] != value) at++;
+  return at;
+#endif
 }
 
 /* ---- Copies that may race ----------------------------------------------- */
@@ -103,41 +162,111 @@ PLATFORM_INLINE bool platform_equal(const void *a, const void *b, size_t size) {
   return is_equal;
 }
 #else
-/* Up to 64 bytes without a call: loads that may overlap, then stores. */
+/* What may be loaded from any address, whatever is there. */
+typedef uint64_t platform_part16
+    __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t platform_part8 __attribute__((aligned(1), may_alias));
+typedef uint32_t platform_part4 __attribute__((aligned(1), may_alias));
+
+/* The first and the last bytes, as many as a part has: they may overlap, and
+ * are loaded before either is stored. */
+#define PLATFORM_COPY_ENDS(part)               \
+  do {                                         \
+    part first = *(const part *)p;             \
+    part last = *(const part *)(p + size - sizeof(part)); \
+    *(part *)q = first;                        \
+    *(part *)(q + size - sizeof(part)) = last; \
+  } while (0)
+
+/* Up to 64 bytes without a call. */
 PLATFORM_INLINE void platform_copy(void *to, const void *from, size_t size) {
-  typedef struct { uint64_t words[2]; } part;
-  const char *p = from;
-  char *q = to;
-  part first, second, before_last, last;
+  const char *p = (const char *)from;
+  char *q = (char *)to;
   PLATFORM_IF_SCHEDULED(platform_copy_scheduled(to, from, size); return)
-  if (size - 16 > 48) {
+  if (size > 64) {
     __builtin_memcpy(to, from, size);
-    return;
+  } else if (size >= 16) {
+    if (size > 32) {
+      platform_part16 second = *(const platform_part16 *)(p + 16);
+      platform_part16 before = *(const platform_part16 *)(p + size - 32);
+      PLATFORM_COPY_ENDS(platform_part16);
+      *(platform_part16 *)(q + 16) = second;
+      *(platform_part16 *)(q + size - 32) = before;
+    } else {
+      PLATFORM_COPY_ENDS(platform_part16);
+    }
+  } else if (size >= 8) {
+    PLATFORM_COPY_ENDS(platform_part8);
+  } else if (size >= 4) {
+    PLATFORM_COPY_ENDS(platform_part4);
+  } else if (size > 0) {
+    char first = p[0], middle = p[size >> 1], last = p[size - 1];
+    q[0] = first;
+    q[size >> 1] = middle;
+    q[size - 1] = last;
   }
-  __builtin_memcpy(&first, p, 16);
-  __builtin_memcpy(&last, p + size - 16, 16);
-  if (size > 32) {
-    __builtin_memcpy(&second, p + 16, 16);
-    __builtin_memcpy(&before_last, p + size - 32, 16);
-    __builtin_memcpy(q + 16, &second, 16);
-    __builtin_memcpy(q + size - 32, &before_last, 16);
-  }
-  __builtin_memcpy(q, &first, 16);
-  __builtin_memcpy(q + size - 16, &last, 16);
 }
 
-/* Keys of 8 to 16 bytes, the usual ones, are two loads that may overlap. */
+/* Without a call, since keys are short: eight bytes after another, the last two
+ * times eight may overlap. */
 PLATFORM_INLINE bool platform_equal(const void *a, const void *b, size_t size) {
-  const char *p = a, *q = b;
-  uint64_t p0, p1, q0, q1;
-  if (size - 8 > 8) return __builtin_memcmp(a, b, size) == 0;
-  __builtin_memcpy(&p0, p, 8);
-  __builtin_memcpy(&q0, q, 8);
-  __builtin_memcpy(&p1, p + size - 8, 8);
-  __builtin_memcpy(&q1, q + size - 8, 8);
-  return ((p0 ^ q0) | (p1 ^ q1)) == 0;
+  const char *p = (const char *)a, *q = (const char *)b;
+  if (size >= 8) {
+    while (size > 16) {
+      if (*(const platform_part8 *)p != *(const platform_part8 *)q)
+        return false;
+      p += 8;
+      q += 8;
+      size -= 8;
+    }
+    return *(const platform_part8 *)p == *(const platform_part8 *)q &&
+           *(const platform_part8 *)(p + size - 8) ==
+               *(const platform_part8 *)(q + size - 8);
+  }
+  if (size >= 4)
+    return *(const platform_part4 *)p == *(const platform_part4 *)q &&
+           *(const platform_part4 *)(p + size - 4) ==
+               *(const platform_part4 *)(q + size - 4);
+  while (size > 0 && *p == *q) p++, q++, size--;
+  return size == 0;
 }
 #endif
+
+/* A number from 0 to 31 that stands for the highest bit of a word that is not
+ * 0: the same for all words with that bit, another for each bit, and which one
+ * is the processor's choice.  lzcnt, which counts the zeros before the bit, is
+ * one operation where bsr, which numbers it, is eight on some processors; where
+ * there is no lzcnt, the same bytes are bsr. */
+PLATFORM_INLINE uint64_t platform_bit(uint32_t word) {
+#if defined(__x86_64__)
+  uint64_t bit;
+  __asm__("lzcntl %1, %k0" : "=r"(bit) : "r"(word) : "cc");
+  return bit;
+#else
+  return (uint64_t)__builtin_clz(word);
+#endif
+}
+
+/* Which of the 16 bytes in two words are `byte`: a bit for each, the lowest for
+ * the lowest byte of `low`. */
+PLATFORM_INLINE uint32_t platform_equal_bytes(uint64_t low, uint64_t high,
+                                              uint8_t byte) {
+#if defined(__SSE2__)
+  __m128i bytes = _mm_set_epi64x((long long)high, (long long)low);
+  __m128i equal = _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char)byte));
+  return (uint32_t)_mm_movemask_epi8(equal);
+#else
+  const uint64_t ones = 0x0101010101010101u, sevens = 0x7F * ones;
+  uint64_t words[2] = {low ^ byte * ones, high ^ byte * ones};
+  uint32_t mask = 0;
+  for (int i = 1; i >= 0; i--) {
+    /* The high bit of every byte that is zero; then all of them in one byte. */
+    uint64_t zeros = ~((words[i] & sevens) + sevens | words[i] | sevens);
+    mask = mask << 8 | (uint32_t)((zeros >> 7) * 0x0102040810204080u >> 56);
+  }
+  return mask;
+#endif
+}
 
 /* Loads from any address. */
 PLATFORM_INLINE uint64_t platform_load64(const void *address) {
@@ -184,6 +313,13 @@ PLATFORM_INLINE int64_t platform_wall_ms(void) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Nanoseconds of the wall clock; 0 if there is none. */
+PLATFORM_INLINE uint64_t platform_wall_ns(void) {
+  struct timespec t = {0, 0};
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* ---- Threads ------------------------------------------------------------ */
 
 /* Four bytes of each thread's own, 0 at first, where one load finds them also
@@ -202,6 +338,19 @@ PLATFORM_INLINE void platform_set_thread_number(uint32_t number) {
   platform_thread_word = number;
 }
 
+/* One more byte, likewise: why this thread's last attempt to open a cache was
+ * refused. */
+extern __thread uint8_t platform_thread_refusal
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+PLATFORM_INLINE uint8_t platform_refusal(void) {
+  return platform_thread_refusal;
+}
+
+PLATFORM_INLINE void platform_set_refusal(uint8_t refusal) {
+  platform_thread_refusal = refusal;
+}
+
 PLATFORM_INLINE void platform_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -215,30 +364,54 @@ PLATFORM_INLINE void platform_yield(void) {
   sched_yield();
 }
 
-/* Less than a second. */
+/* Less than a second.  libc's nanosleep is a cancellation point. */
 PLATFORM_INLINE void platform_nap(uint64_t ns) {
   struct timespec t = {0, (long)ns};
   PLATFORM_IF_SCHEDULED(platform_scheduler->wait(ns); return)
-  nanosleep(&t, NULL);
+  syscall(SYS_nanosleep, &t, NULL);
 }
 
 /* Sleeps while *word is `expected`, until woken or timeout_ns has passed
  * (UINT64_MAX: no limit).  May return early; the caller looks again. */
-PLATFORM_INLINE void platform_futex_wait(const void *word, uint32_t expected,
-                                         uint64_t timeout_ns) {
+PLATFORM_INLINE void platform_futex_sleep(const void *word, uint32_t expected,
+                                          uint64_t timeout_ns, int operation) {
   struct timespec t, *limit = NULL;
-  PLATFORM_IF_SCHEDULED(platform_scheduler->wait(timeout_ns); return)
+  PLATFORM_IF_SCHEDULED(
+      platform_scheduler->futex_wait(word, expected, timeout_ns);
+      return)
   if (timeout_ns != UINT64_MAX) {
     t.tv_sec = (time_t)(timeout_ns / 1000000000u);
     t.tv_nsec = (long)(timeout_ns % 1000000000u);
     limit = &t;
   }
-  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, limit, NULL, 0);
+  syscall(SYS_futex, word, operation, expected, limit, NULL, 0);
+}
+
+PLATFORM_INLINE void platform_futex_rouse(const void *word, int count,
+                                          int operation) {
+  PLATFORM_IF_SCHEDULED(platform_scheduler->futex_wake(word, count); return)
+  syscall(SYS_futex, word, operation, count, NULL, NULL, 0);
+}
+
+/* On a word of this process alone. */
+PLATFORM_INLINE void platform_futex_wait(const void *word, uint32_t expected,
+                                         uint64_t timeout_ns) {
+  platform_futex_sleep(word, expected, timeout_ns, FUTEX_WAIT_PRIVATE);
 }
 
 PLATFORM_INLINE void platform_futex_wake(const void *word, int count) {
-  PLATFORM_IF_SCHEDULED(return)
-  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+  platform_futex_rouse(word, count, FUTEX_WAKE_PRIVATE);
+}
+
+/* On a word that other processes may have mapped. */
+PLATFORM_INLINE void platform_shared_futex_wait(const void *word,
+                                                uint32_t expected,
+                                                uint64_t timeout_ns) {
+  platform_futex_sleep(word, expected, timeout_ns, FUTEX_WAIT);
+}
+
+PLATFORM_INLINE void platform_shared_futex_wake(const void *word, int count) {
+  platform_futex_rouse(word, count, FUTEX_WAKE);
 }
 
 /* The version of these two that glibc 2.34 brought is the one a library built
@@ -278,8 +451,11 @@ PLATFORM_INLINE int platform_thread_start(uint64_t *thread_out,
 }
 
 PLATFORM_INLINE void platform_thread_join(uint64_t thread) {
+  int before;
   PLATFORM_IF_SCHEDULED(platform_scheduler->thread_join(thread); return)
+  before = platform_disable_cancel();
   platform_pthread_join((pthread_t)thread, NULL);
+  platform_restore_cancel(before);
 }
 
 /* 64 bytes, zeros at first, for what the process as a whole has to remember. */

@@ -19,6 +19,10 @@ typedef struct platform_scheduler {
   /* As `step`, when this thread can do nothing until others have; for so long,
    * or until something changes: UINT64_MAX. */
   void (*wait)(uint64_t ns);
+  /* A futex's: sleeps while *word is `expected`, until woken or for so long;
+   * UINT64_MAX: no limit. */
+  void (*futex_wait)(const void *word, uint32_t expected, uint64_t ns);
+  void (*futex_wake)(const void *word, int count);
   uint64_t (*now_ns)(void);
   uint32_t (*thread_number)(void);
   int (*thread_start)(uint64_t *thread_out, void *(*main)(void *),

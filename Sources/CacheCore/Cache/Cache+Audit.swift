@@ -47,9 +47,9 @@ package struct Audit {
     at ref: Ref, in shard: Shard, at now: UInt64, _ options: Options
   ) {
     let entry = shard.entry(ref)
-    let (use, term) = (entry.useNow, entry.termNow)
+    let (access, expiry) = (entry.access, entry.expiry)
     let size = UInt64(entry.units) * UInt64(Entry.unit)
-    let kinds = kinds(of: use, term, in: shard, at: now, options)
+    let kinds = kinds(of: access, expiry, in: shard, at: now, options)
     scanned += 1
     bytes += size
     if kinds & Kind.expired != 0 { expired += 1 }
@@ -59,26 +59,27 @@ package struct Audit {
     if kinds & Kind.expired == 0 {
       let stored = entry.storedMs
       ageMs += Double(now - min(now, stored))
-      if kinds & Kind.withoutExpiry == 0 { ttlMs += Double(shard.end(use, term) - now) }
+      if kinds & Kind.withoutExpiry == 0 { ttlMs += Double(shard.end(access, expiry) - now) }
     }
     guard kinds & options.removing != 0 else { return }
     removed += 1
     removedBytes += size
-    shard.discard(ref, isLive: kinds & Kind.expired == 0)
+    shard.remove(ref, because: kinds & Kind.expired == 0 ? .deleted : .expired)
   }
 
   private func kinds(
-    of use: Entry.Use, _ term: Entry.Term, in shard: Shard, at now: UInt64, _ options: Options
+    of access: Entry.Access, _ expiry: Entry.Expiry, in shard: Shard, at now: UInt64,
+    _ options: Options
   ) -> UInt32 {
-    if shard.isExpired(use, term, at: now) { return Kind.expired }
-    let end = shard.end(use, term)
+    if shard.isExpired(access, expiry, at: now) { return Kind.expired }
+    let end = shard.end(access, expiry)
     var kinds: UInt32 = 0
     if end == Clock.never {
       kinds |= Kind.withoutExpiry
     } else if end - now <= options.nearExpiryMs {
       kinds |= Kind.nearExpiry
     }
-    if now - min(now, use.lastUsed) >= options.idleMs { kinds |= Kind.idle }
+    if now - min(now, access.lastUsed) >= options.idleMs { kinds |= Kind.idle }
     return kinds
   }
 }
@@ -93,37 +94,17 @@ extension Cache {
       inSlices(shard) { _ in
         let now = clock.coarse
         let next = shard.walk(prefix, from: position, limit: options.batchSize) { ref in
-          audit.look(at: ref, in: shard, at: now, options)
+          // What is past its deadline and still of use is nobody's to look at.
+          let isLive = shard.isLive(ref, at: now)
+          if isLive || !shard.isInWindow(ref, at: now) {
+            audit.look(at: ref, in: shard, at: now, options)
+          }
         }
         position = next ?? 0
         return next == nil
       }
-      if audit.removed > removedBefore { inSlices(shard) { _ in shard.trim() != .more } }
+      if audit.removed > removedBefore { trim(shard) }
     }
     return audit
-  }
-
-  /// Hits and misses of the last `windowMs`.
-  package func lately(_ windowMs: UInt64) -> HitHistory.Reading {
-    let history = HitHistory(region)
-    let now = clock.coarse
-    let reading = history.last(windowMs, at: now)
-    history.note(at: now)
-    return reading
-  }
-
-  /// Fills in what advice is drawn from and the cache itself knows. Hits and
-  /// misses are those of the last `windowMs`, or since the reset of statistics
-  /// for 0.
-  package func addFigures(_ figures: inout Advice.Figures, windowMs: UInt64) {
-    let statistics = statistics()
-    let window = windowMs == 0 ? nil : lately(windowMs)
-    figures.hits = window?.hits ?? statistics.hits
-    figures.misses = window?.misses ?? statistics.misses
-    figures.errors += min(statistics.refused, UInt64.max - figures.errors)
-    figures.errorHits = statistics.hits
-    figures.entries = statistics.entries
-    figures.bytesUsed = statistics.bytesUsed
-    figures.bytesLimit = statistics.bytesLimit
   }
 }

@@ -9,11 +9,12 @@ extension Cache {
   /// under way.
   package static let groupSize = 16
 
-  /// Calls `body` for every element in order, with its key's memory under way.
+  /// Calls `body` for every element in order, with its key's memory under way and a
+  /// time of not long ago: the clock is read once for a group.
   @inline(__always)
   package func forEach(
     count: Int, key keyAt: (Int) -> UnsafeRawBufferPointer,
-    _ body: (Int, UnsafeRawBufferPointer, Shard, HashParts) -> Void
+    _ body: (Int, UnsafeRawBufferPointer, Route, _ now: UInt64) -> Void
   ) {
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Cache.groupSize) { hashes in
       var start = 0
@@ -25,29 +26,30 @@ extension Cache {
           let index = shard.index
           platform_prefetch(index.bucket(for: parts.forIndex, in: index.tableNow).base)
         }
-        for i in 0..<size { prefetchEntry(HashParts(hashes[i])) }
-        for i in 0..<size {
-          let parts = HashParts(hashes[i])
-          body(
-            start + i, keyAt(start + i),
-            Shard(region: region, number: parts.forShard & handle.shardMask), parts)
-        }
+        for i in 0..<size { prefetchEntry(route(hashes[i])) }
+        let now = clock.coarse
+        for i in 0..<size { body(start + i, keyAt(start + i), route(hashes[i]), now) }
         start += size
       }
     }
   }
 
+  /// Of an entry: a header, a key of 16 bytes and a value of 64.
+  private static let sizeAskedFor = 112
+
   /// Asks for the entry that the bucket's first slot with this tag refers to.
   @inline(__always)
-  private func prefetchEntry(_ parts: HashParts) {
-    let shard = Shard(region: region, number: parts.forShard & handle.shardMask)
+  package func prefetchEntry(_ route: Route) {
+    let (shard, parts) = route
     let index = shard.index
     let bucket = index.bucket(for: parts.forIndex, in: index.tableNow)
     var slots = bucket.slots(tagged: parts.tag)
     guard let slot = slots.next() else { return }
-    let entry = shard.entry(bucket.ref(slot).relaxed).base
+    let ref = bucket.ref(slot).relaxed
+    if ref == 0 { return }
+    let entry = shard.entry(ref).base
     platform_prefetch(entry)
-    platform_prefetch(entry + 64)
-    platform_prefetch(entry + 104)
+    platform_prefetch(entry + CacheLine.size)
+    platform_prefetch(entry + (Cache.sizeAskedFor - Entry.unit))
   }
 }

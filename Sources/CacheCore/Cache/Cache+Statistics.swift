@@ -17,7 +17,12 @@ package struct Statistics {
   package var expirations: UInt64 = 0
   package var refused: UInt64 = 0
   package var removalsLost: UInt64 = 0
+  /// Past their deadline, those in their window included.
   package var expired: UInt64 = 0
+  package var stale: UInt64 = 0
+  package var absent: UInt64 = 0
+  package var staleServed: UInt64 = 0
+  package var absentServed: UInt64 = 0
   package var entriesBefore: UInt64 = 0
 
   /// Whether every entry is accounted for: what was there and what came is what
@@ -29,14 +34,48 @@ package struct Statistics {
 }
 
 extension Cache {
+  /// Pages in which one slice marks what has expired.
+  private static let pagesAtOnce = 32
+
+  /// Live entries.
+  package func count() -> UInt64 {
+    var total: UInt64 = 0
+    forEachExpiryMarked {
+      total += $0.counters.pointee.entries - $0.wheel.expiredCount
+    }
+    return total
+  }
+
+  /// Entries that are to be removed, since they have expired.
+  package func backlog() -> UInt64 {
+    var total: UInt64 = 0
+    forEachExpiryMarked { total += $0.wheel.state.pointee.expiredCount }
+    return total
+  }
+
+  /// Calls `body` for each shard, locked, when all that has expired is marked.
+  func forEachExpiryMarked(_ body: (Shard) -> Void) {
+    forEachShard { shard in
+      inSlices(shard) { _ in
+        guard shard.markExpired(at: clock.coarse, pageLimit: Cache.pagesAtOnce) else {
+          return false
+        }
+        body(shard)
+        return true
+      }
+    }
+  }
+
   package func statistics() -> Statistics {
     var sum = Statistics()
-    var unusedBytes: UInt64 = 0
+    var (unusedBytes, returnedBytes): (UInt64, UInt64) = (0, 0)
     forEachExpiryMarked { shard in
       let counters = shard.counters.pointee
-      let expired = shard.wheel.state.pointee.expiredCount
+      let expired = shard.wheel.expiredCount
       sum.entries += counters.entries - expired
       sum.expired += expired
+      sum.stale += shard.wheel.state.pointee.staleCount
+      sum.absent += shard.wheel.state.pointee.absentCount
       sum.entriesBefore += counters.entriesBefore
       sum.inserts += counters.inserts
       sum.updates += counters.updates
@@ -48,24 +87,28 @@ extension Cache {
       for number in 0..<Int(shard.stripeCount) {
         sum.hits += shard.stripe(number).hits
         sum.misses += shard.stripe(number).misses
+        sum.staleServed += shard.stripe(number).staleServed
+        sum.absentServed += shard.stripe(number).absentServed
       }
       let arena = shard.arena
       let charged = arena.span.chargedPages * UInt64(Geometry.page)
       let used = arena.state.pointee.usedUnits * UInt64(Entry.unit)
       unusedBytes += charged > used ? charged - used : 0
+      returnedBytes += arena.state.pointee.returnedPages * UInt64(Geometry.page)
     }
     sum.shardCount = shardCount
-    sum.bytesResident = region.pagesUsed.relaxed * UInt64(Geometry.page)
-    sum.bytesUsed = sum.bytesResident > unusedBytes ? sum.bytesResident - unusedBytes : 0
-    sum.bytesLimit = region.bytesLimit.relaxed
-    let limit = region.entriesLimit.relaxed
-    sum.entriesLimit = limit == UInt64.max ? 0 : limit
+    // Of a later moment than what the shards said.
+    let charged = region.pagesUsed.relaxed * UInt64(Geometry.page)
+    sum.bytesUsed = charged > unusedBytes ? charged - unusedBytes : 0
+    sum.bytesResident = max(sum.bytesUsed, charged - min(charged, returnedBytes))
+    sum.bytesLimit = region.maxBytes
+    sum.entriesLimit = region.maxEntries
     return sum
   }
 
   package func resetStatistics() {
     forEachShard { shard in
-      shard.lock.withLock {
+      shard.withLock {
         let counters = shard.counters
         counters.pointee.inserts = 0
         counters.pointee.updates = 0
@@ -78,5 +121,14 @@ extension Cache {
         for number in 0..<Int(shard.stripeCount) { shard.stripe(number).resetStatistics() }
       }
     }
+  }
+
+  /// Hits and misses of the last `windowMs`.
+  package func lately(_ windowMs: UInt64) -> HitHistory.Reading {
+    let history = HitHistory(region)
+    let now = clock.coarse
+    let reading = history.last(windowMs, at: now)
+    history.record(at: now)
+    return reading
   }
 }

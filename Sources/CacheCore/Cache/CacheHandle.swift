@@ -4,27 +4,19 @@ import Synchronization
 /// What a process knows of an open cache: where its region is mapped, its
 /// sweeper, and how many values are out on lease. A caller's `cachecore_t *`.
 ///
-///       0  state      u64   open, orphaned, or free
-///       8  region     pointer
-///      16  size       u64   of the region
-///      24  shardMask  u32
-///      32  next       pointer, in the list of open caches or of free handles
-///      64  resizeLock u32
-///     128  sweeper    Sweeper.State
-///     512  leases     16 counters of i64, each on a cache line of its own
-///
-/// The memory of handles is never returned: a late `release`, or a second
-/// `close`, finds a handle and not a hole. Closed handles wait in a queue and
-/// are used again in turn.
+/// The memory of handles is never returned: a late `release`, or a call after
+/// `close`, finds a handle and not a hole. Closed handles wait in a long queue
+/// before they are used again, so that such a call does not find another's cache.
+/// They can, for they are small: the workspace is used again at once.
 package struct CacheHandle {
   package enum State {
     package static let free: UInt64 = 0
-    package static let open: UInt64 = 0x6f70_656e_6361_6368  // "opencach"
+    /// "open". Of 31 bits, which a comparison has room for.
+    package static let open: UInt64 = 0x6f70_656e
     /// Closed while values were out on lease.
     package static let orphaned: UInt64 = 0x6f72_7068_616e_6564  // "orphaned"
   }
 
-  private static let size = 512 + leaseStripes * 64
   private static let leaseStripes = 16
 
   package let base: UnsafeMutableRawPointer
@@ -32,33 +24,55 @@ package struct CacheHandle {
   @inline(__always)
   package init(_ base: UnsafeMutableRawPointer) { self.base = base }
 
+  private var words: UnsafeMutablePointer<HandleWords> {
+    @inline(__always) get { base.assumingMemoryBound(to: HandleWords.self) }
+  }
+
   package var state: UnsafeMutablePointer<Atomic<UInt64>> {
-    @inline(__always) get { base.atomic64(0) }
+    @inline(__always) get { words.pointee.state.word }
   }
 
   @inline(__always)
   package var isOpen: Bool { state.relaxed == State.open }
 
   package var region: Region {
-    @inline(__always) get {
-      Region(base: base.load(fromByteOffset: 8, as: UnsafeMutableRawPointer.self))
-    }
+    @inline(__always) get { Region(base: words.pointee.region, map: words.pointee.map) }
   }
 
   package var shardMask: UInt32 {
-    @inline(__always) get { base.load(fromByteOffset: 24, as: UInt32.self) }
+    @inline(__always) get { words.pointee.shardMask }
   }
 
   package var next: UnsafeMutableRawPointer? {
-    get { base.load(fromByteOffset: 32, as: UnsafeMutableRawPointer?.self) }
-    nonmutating set {
-      base.storeBytes(of: newValue, toByteOffset: 32, as: UnsafeMutableRawPointer?.self)
-    }
+    get { words.pointee.next }
+    nonmutating set { words.pointee.next = newValue }
   }
 
-  package var resizeLock: Lock { Lock(base.atomic32(64)) }
+  package var hashSeed: UInt64 {
+    get { words.pointee.hashSeed }
+    nonmutating set { words.pointee.hashSeed = newValue }
+  }
 
-  package var sweeper: UnsafeMutableRawPointer { base + 128 }
+  /// There from `allocate` until the cache is freed.
+  package var workspace: UnsafeMutableRawPointer { words.pointee.workspace }
+
+  package var resizeLock: Lock { Lock(Workspace.resizeLock(in: workspace).pointee.word) }
+
+  package var sweeperWords: UnsafeMutablePointer<SweeperWords> {
+    Workspace.sweeperWords(in: workspace)
+  }
+
+  /// Tells the sweeper's thread that its interval may be too long for what is stored
+  /// (Sweeper, "Pace"); once between two sweeps.
+  @inline(never)
+  package func hastenSweeper() {
+    region.hastenBefore.relaxed = 0
+    let words = sweeperWords
+    words.pointee.isHastened.word.relaxed = 1
+    let wake = words.pointee.wake.word
+    wake.pointee.wrappingAdd(1, ordering: .releasing)  // pairs with the load in `sleep`
+    platform_futex_wake(wake, 1)
+  }
 
   // MARK: Leases
 
@@ -66,50 +80,97 @@ package struct CacheHandle {
   @inline(__always)
   package func countLease(_ change: UInt64) {
     let stripe = ReadStripe.indexForThisThread(count: UInt32(CacheHandle.leaseStripes))
-    base.atomic64(512 + 64 * stripe).pointee.wrappingAdd(
-      change, ordering: .sequentiallyConsistent)
+    counter(stripe).pointee.wrappingAdd(change, ordering: .sequentiallyConsistent)
   }
 
   private var leases: UInt64 {
     var total: UInt64 = 0
     for stripe in 0..<CacheHandle.leaseStripes {
-      total &+= base.atomic64(512 + 64 * stripe).pointee.load(
-        ordering: .sequentiallyConsistent)
+      total &+= counter(stripe).pointee.load(ordering: .sequentiallyConsistent)
     }
     return total
   }
 
-  /// Frees the region of a closed cache if no value is out any more. Called by
-  /// `close` and by every release after it; one of them does it. Leases only
-  /// end by now, so a sum of 0 stays 0.
+  /// In the child of a fork, where those of a shared cache stay the parent's.
+  package func forgetLeases() {
+    for stripe in 0..<CacheHandle.leaseStripes { counter(stripe).relaxed = 0 }
+  }
+
+  private func counter(_ stripe: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    Workspace.leases(in: workspace).pointee[stripe].count.word
+  }
+
+  // MARK: Waiting
+
+  /// Whoever waits for a claim may do so while the cache is closed. Between these two the
+  /// region stays; false, and then it must not be touched, if the cache is closed already.
+  /// The count is in the handle itself, which is never freed.
+  package func beginWaiting() -> Bool {
+    words.pointee.waiters.word.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    if state.pointee.load(ordering: .sequentiallyConsistent) == State.open { return true }
+    endWaiting()
+    return false
+  }
+
+  package func endWaiting() {
+    words.pointee.waiters.word.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    freeIfOrphaned()
+  }
+
+  /// In the child of a fork nobody waits.
+  package func forgetWaiters() { words.pointee.waiters.word.relaxed = 0 }
+
+  // MARK: Freeing
+
+  /// Frees the region of a closed cache if no value is out any more and nobody waits in it.
+  /// Called by `close` and by every release and every wait that ends after it; one of them
+  /// does it. Leases only end by now, so a sum of 0 stays 0; one who begins to wait finds
+  /// that the cache is closed.
+  @inline(never)
   package func freeIfOrphaned() {
-    guard state.pointee.load(ordering: .sequentiallyConsistent) == State.orphaned, leases == 0,
+    guard state.pointee.load(ordering: .sequentiallyConsistent) == State.orphaned,
+      words.pointee.waiters.word.pointee.load(ordering: .sequentiallyConsistent) == 0, leases == 0,
       state.pointee.compareExchange(
         expected: State.orphaned, desired: State.free, ordering: .acquiringAndReleasing
       ).exchanged
     else { return }
-    platform_unreserve(region.base, Int(base.load(fromByteOffset: 16, as: UInt64.self)))
+    region.free()
+    recycle()
+  }
+
+  /// Gives the handle back; its state says that it is free.
+  package func recycle() {
+    OpenCaches.recycle(workspace: workspace)
     OpenCaches.recycle(self)
   }
 
   // MARK: Making
 
-  /// Memory for a handle, all zeros but the state.
+  /// A handle, all zeros but for where its workspace is, and that too.
   package static func allocate() -> CacheHandle? {
-    if let used = OpenCaches.reuse() {
-      memset(used.base, 0, size)
-      return used
+    guard let workspace = OpenCaches.reuseWorkspace() ?? memory(Workspace.size) else {
+      return nil
     }
-    guard let memory = calloc(1, size + 64) else { return nil }
-    // On a cache line's boundary; never freed, so the original is not kept.
-    let aligned = (Int(bitPattern: memory) + 63) & ~63
-    return CacheHandle(UnsafeMutableRawPointer(bitPattern: aligned)!)
+    guard let base = OpenCaches.reuse()?.base ?? memory(MemoryLayout<HandleWords>.size) else {
+      OpenCaches.recycle(workspace: workspace)
+      return nil
+    }
+    memset(workspace, 0, Workspace.size)
+    memset(base, 0, MemoryLayout<HandleWords>.size)
+    let handle = CacheHandle(base)
+    handle.words.pointee.workspace = workspace
+    return handle
   }
 
-  package func fill(region: Region, size: UInt64) {
-    base.storeBytes(of: region.base, toByteOffset: 8, as: UnsafeMutableRawPointer.self)
-    base.storeBytes(of: size, toByteOffset: 16, as: UInt64.self)
-    base.storeBytes(
-      of: region.header.pointee.shardCount - 1, toByteOffset: 24, as: UInt32.self)
+  /// On a cache line's boundary; never freed, so the original is not kept.
+  private static func memory(_ size: Int) -> UnsafeMutableRawPointer? {
+    guard let memory = calloc(1, size + CacheLine.size) else { return nil }
+    return memory.alignedUp(toMultipleOf: CacheLine.size)
+  }
+
+  package func fill(region: Region) {
+    words.pointee.region = region.base
+    words.pointee.map = region.map
+    words.pointee.shardMask = region.header.pointee.shardCount - 1
   }
 }

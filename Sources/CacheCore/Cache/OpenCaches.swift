@@ -1,118 +1,93 @@
 import CPlatform
 import Synchronization
 
-/// All open caches of the process, and what happens to them when it forks.
-///
-/// A fork copies memory as it is, locks included, but only the thread that
-/// called it. So before a fork that thread takes every lock of every cache, in
-/// this order: this list, then for each cache its sweeper's lock and its shards'
-/// locks by number. Nobody holds two of them in another order. Afterwards both
-/// sides free them. Every critical section under these locks is short, a slice of
-/// a sweep included; the lock of a resize, which is not, is simply free in the
-/// child.
+/// The handles of the process: a list of the open ones, and queues of those, and of
+/// workspaces, that wait to be used again.
 package enum OpenCaches {
-  /// 0: lock; 8: first open; 16: first free; 24: last free; 32: are the fork
-  /// handlers installed; 40: closed handles that wait. From 48 on, ThreadNumber's.
-  private static var shared: UnsafeMutableRawPointer { platform_process_memory() }
-
-  private static var lock: Lock { Lock(shared.atomic32(0)) }
-
-  private static func pointer(_ offset: Int) -> UnsafeMutablePointer<UnsafeMutableRawPointer?> {
-    (shared + offset).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+  package static var memory: UnsafeMutablePointer<ProcessMemory> {
+    platform_process_memory().assumingMemoryBound(to: ProcessMemory.self)
   }
 
-  /// Opened before it is listed, closed after it is not. False if the system has
-  /// no room for the fork handlers: without them a cache must not be used.
-  package static func add(_ handle: CacheHandle) -> Bool {
+  package static var lock: Lock { Lock(memory.pointee.lock.word) }
+
+  /// Opened before it is listed, closed after it is not. `installForkHandlers` is
+  /// called before the first is listed; without
+  /// them a cache must not be used: false.
+  package static func add(_ handle: CacheHandle, installForkHandlers: () -> Bool) -> Bool {
     lock.withLock {
-      let isInstalled = shared.atomic32(32)
-      if isInstalled.relaxed == 0 {
-        let error = platform_at_fork(
-          { OpenCaches.prepare() }, { OpenCaches.parent() }, { OpenCaches.child() })
-        guard error == 0 else { return false }
-        isInstalled.relaxed = 1
+      if memory.pointee.isForkHandled == 0 {
+        guard installForkHandlers() else { return false }
+        memory.pointee.isForkHandled = 1
       }
-      handle.next = pointer(8).pointee
-      pointer(8).pointee = handle.base
+      handle.next = memory.pointee.firstOpen
+      memory.pointee.firstOpen = handle.base
       return true
     }
   }
 
   package static func remove(_ handle: CacheHandle) {
     lock.acquire()
-    var link = pointer(8)
-    while let other = link.pointee, other != handle.base {
-      link = (other + 32).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+    var (before, next): (CacheHandle?, UnsafeMutableRawPointer?) = (nil, memory.pointee.firstOpen)
+    while let other = next, other != handle.base {
+      before = CacheHandle(other)
+      next = CacheHandle(other).next
     }
-    if link.pointee != nil { link.pointee = handle.next }
+    if next != nil {
+      if let before { before.next = handle.next } else { memory.pointee.firstOpen = handle.next }
+    }
     lock.release()
   }
 
-  /// How many closed handles wait before the first is used again.
-  private static let quarantine = 32
+  /// For the holder of the lock.
+  package static func forEach(_ body: (CacheHandle) -> Void) {
+    var next = memory.pointee.firstOpen
+    while let handle = next {
+      body(CacheHandle(handle))
+      next = CacheHandle(handle).next
+    }
+  }
+
+  /// How many closed handles wait before the first is used again. A megabyte of
+  /// them, once so many were closed.
+  private static let quarantine = 8192
 
   package static func recycle(_ handle: CacheHandle) {
     lock.acquire()
     handle.next = nil
-    if let last = pointer(24).pointee {
+    if let last = memory.pointee.lastClosed {
       CacheHandle(last).next = handle.base
     } else {
-      pointer(16).pointee = handle.base
+      memory.pointee.firstClosed = handle.base
     }
-    pointer(24).pointee = handle.base
-    shared.atomic32(40).relaxed += 1
+    memory.pointee.lastClosed = handle.base
+    memory.pointee.closedCount.word.relaxed += 1
     lock.release()
   }
 
   package static func reuse() -> CacheHandle? {
     lock.acquire()
     defer { lock.release() }
-    let waiting = shared.atomic32(40)
-    guard waiting.relaxed > OpenCaches.quarantine, let first = pointer(16).pointee else {
-      return nil
-    }
-    waiting.relaxed -= 1
-    pointer(16).pointee = CacheHandle(first).next
-    if pointer(16).pointee == nil { pointer(24).pointee = nil }
+    guard memory.pointee.closedCount.word.relaxed > OpenCaches.quarantine,
+      let first = memory.pointee.firstClosed
+    else { return nil }
+    memory.pointee.closedCount.word.relaxed -= 1
+    memory.pointee.firstClosed = CacheHandle(first).next
+    if memory.pointee.firstClosed == nil { memory.pointee.lastClosed = nil }
     return CacheHandle(first)
   }
 
-  // MARK: fork
-
-  private static func forEach(_ body: (Cache) -> Void) {
-    var next = pointer(8).pointee
-    while let handle = next {
-      body(Cache(CacheHandle(handle)))
-      next = CacheHandle(handle).next
-    }
-  }
-
-  private static func prepare() {
+  package static func recycle(workspace: UnsafeMutableRawPointer) {
     lock.acquire()
-    forEach { cache in
-      cache.sweeper.lock.acquire()
-      cache.forEachShard { $0.lock.acquire() }
-    }
-  }
-
-  private static func parent() {
-    forEach { cache in
-      cache.forEachShard { $0.lock.release() }
-      cache.sweeper.lock.release()
-    }
+    Workspace.nextFree(in: workspace).pointee = memory.pointee.firstWorkspace
+    memory.pointee.firstWorkspace = workspace
     lock.release()
   }
 
-  private static func child() {
-    forEach { cache in
-      cache.forEachShard { shard in
-        shard.lock.reset()
-        shard.base.atomic32(ShardLayout.isForked).relaxed = 1
-      }
-      cache.sweeper.lock.reset()
-      cache.handle.resizeLock.reset()
-    }
-    lock.reset()
-    forEach { $0.sweeper.adoptAfterFork() }
+  package static func reuseWorkspace() -> UnsafeMutableRawPointer? {
+    lock.acquire()
+    defer { lock.release() }
+    guard let first = memory.pointee.firstWorkspace else { return nil }
+    memory.pointee.firstWorkspace = Workspace.nextFree(in: first).pointee
+    return first
   }
 }

@@ -1,17 +1,18 @@
 /// What a cache is opened with, in the engine's own terms; the ABI has already
 /// put the struct right. Every limit and default is here.
 package struct Options {
-  package static let noEvict: UInt32 = 1 << 0
-  package static let manualClock: UInt32 = 1 << 1
-  package static let reportRemovals: UInt32 = 1 << 2
-  package static let knownFlags = noEvict | manualClock | reportRemovals
+  package static let noEvict = RegionHeader.Flag.noEvict
+  package static let manualClock = RegionHeader.Flag.manualClock
+  package static let reportRemovals = RegionHeader.Flag.reportRemovals
+  package static let knownFlags = RegionHeader.Flag.all
 
-  package static let policyLRU: UInt32 = 0
-  package static let policyAdaptive: UInt32 = 1
+  package static let policyLRU = RegionHeader.Policy.lru
+  package static let policyAdaptive = RegionHeader.Policy.adaptive
 
-  package static let shardCountMax: UInt32 = 256
+  package static let shardCountMax = Geometry.shardCountMax
   package static let keySizeMax = 65535
   package static let maxBytesMin: UInt64 = 64 << 10
+  package static let ttlJitterMax: UInt64 = 1000
 
   package var policy: UInt32
   package var flags: UInt32
@@ -21,11 +22,12 @@ package struct Options {
   package var defaultTtlMs: UInt64
   package var defaultTtiMs: UInt64
   package var hashSeed: UInt64
+  package var ttlJitterPermille: UInt64
 
   package init(
     policy: UInt32 = Options.policyLRU, flags: UInt32 = 0, shardCount: UInt32 = 0,
     maxEntries: UInt64 = 0, maxBytes: UInt64 = 0, defaultTtlMs: UInt64 = 0,
-    defaultTtiMs: UInt64 = 0, hashSeed: UInt64 = 0
+    defaultTtiMs: UInt64 = 0, hashSeed: UInt64 = 0, ttlJitterPermille: UInt64 = 0
   ) {
     self.policy = policy
     self.flags = flags
@@ -35,13 +37,22 @@ package struct Options {
     self.defaultTtlMs = defaultTtlMs
     self.defaultTtiMs = defaultTtiMs
     self.hashSeed = hashSeed
+    self.ttlJitterPermille = ttlJitterPermille
   }
 
-  package var isValid: Bool {
-    policy <= Options.policyAdaptive && flags & ~Options.knownFlags == 0
-      && shardCount <= Options.shardCountMax
-      && Options.areValidBounds(maxEntries: maxEntries, maxBytes: maxBytes)
+  /// What is wrong with them, if anything is.
+  package var mistake: Refusal? {
+    if policy > Options.policyAdaptive { return .policy }
+    if flags & ~Options.knownFlags != 0 { return .flags }
+    if shardCount > Options.shardCountMax { return .shardCount }
+    if ttlJitterPermille > Options.ttlJitterMax { return .ttlJitter }
+    if maxEntries == 0, maxBytes == 0 { return .noBound }
+    let isBound = Options.areValidBounds(maxEntries: maxEntries, maxBytes: maxBytes)
+    return isBound ? nil : .maxBytes
   }
+
+  /// Lifetimes below this are stored as they are given.
+  package var ordinaryTtlMs: UInt64 { ttlJitterPermille == 0 ? Clock.ordinaryTtlMs : 0 }
 
   package static func areValidBounds(maxEntries: UInt64, maxBytes: UInt64) -> Bool {
     (maxEntries != 0 || maxBytes != 0) && (maxBytes == 0 || maxBytes >= maxBytesMin)
@@ -49,10 +60,11 @@ package struct Options {
 
   // MARK: Sizing
 
-  /// A shard is worth having for so many entries or bytes; below that the exact
-  /// order of one shard is worth more than a second lock.
-  private static let entriesPerShard: UInt64 = 1 << 15
-  private static let bytesPerShard: UInt64 = 32 << 20
+  /// A shard is worth having for so many entries or bytes: it takes some 20 KB for
+  /// itself, and below that the exact order of one shard is worth more than a second
+  /// lock.
+  private static let entriesPerShard: UInt64 = 1000
+  private static let bytesPerShard: UInt64 = 4 << 20
   /// Four times as many locks as threads that can run keep two writers from
   /// meeting most of the time.
   private static let shardsPerCore: UInt32 = 4
@@ -69,32 +81,39 @@ package struct Options {
     return 1 << UInt32(63 - wanted.leadingZeroBitCount)
   }
 
-  private static let arenaMax: UInt64 = 1 << 35
-  private static let arenaMin: UInt64 = 1 << 20
-  private static let reservationMax: UInt64 = 1 << 38
+  /// What an entry is expected to take, where nothing else is known.
+  private static let bytesPerEntry: UInt64 = 128
+  /// What is reserved at once, at most.
+  private static let arenasMax: UInt64 = 1 << 30
 
-  /// Address space for each shard's arena: generous, for it costs nothing and
-  /// cannot be had later. A shard may use what others leave, and the bound may
-  /// be raised.
-  package func arenaSize(shards: UInt32, physicalBytes: UInt64) -> UInt64 {
-    let wanted = max(physicalBytes, 4 << 30, maxBytes < 1 << 40 ? maxBytes * 4 : 1 << 42)
-    let share = max(Options.reservationMax, wanted) / UInt64(shards)
-    return Geometry.roundedToPages(
-      max(Options.arenaMin, min(Options.arenaMax, wanted, share)))
+  /// Address space that each shard's arena begins with, a power of two: for what the
+  /// bounds allow. An arena that needs more gets as much again, and so on.
+  package func arenaSize(shards: UInt32) -> UInt64 {
+    var bytes = maxBytes == 0 ? Options.arenasMax : maxBytes
+    if maxEntries != 0 {
+      let (product, isOverflow) = maxEntries.multipliedReportingOverflow(by: Options.bytesPerEntry)
+      bytes = min(bytes, isOverflow ? UInt64.max : product)
+    }
+    let share = max(Geometry.arenaSizeMin, min(bytes, Options.arenasMax) / UInt64(shards))
+    return 1 << UInt64(64 - (share - 1).leadingZeroBitCount)
   }
 
-  /// The least address space an arena can do with when there is little of it.
-  package func arenaSizeMin(shards: UInt32) -> UInt64 {
-    Geometry.roundedToPages(
-      max(Options.arenaMin, min(Options.arenaMax, maxBytes)))
+  /// The same for a shared cache, which can have no more later: room for all that the
+  /// bounds allow in any one shard, and for twice as much after a resize. `space` is what
+  /// the file system can hold.
+  package func sharedArenaSize(space: UInt64) -> UInt64 {
+    let bytes = maxBytes == 0 ? space : maxBytes > space / 2 ? space : 2 * maxBytes
+    let size = max(Geometry.arenaSizeMin, min(bytes, ShardMap.arenaMax))
+    return 1 << UInt64(64 - (size - 1).leadingZeroBitCount)
   }
 
   /// Buckets a shard begins with: few, and such that doubling them brings just
   /// what `maxEntries` needs.
   package func baseBuckets(shards: UInt32) -> UInt32 {
-    guard maxEntries != 0 else { return 32 }
+    let most = UInt64(Geometry.baseBucketsMax)
+    guard maxEntries != 0 else { return UInt32(most) }
     var wanted = min(maxEntries / UInt64(shards), 1 << 40) / Index.load + 1
-    while wanted > 63 { wanted = (wanted + 1) / 2 }
+    while wanted > most { wanted = (wanted + 1) / 2 }
     return UInt32(wanted)
   }
 
@@ -102,6 +121,19 @@ package struct Options {
   /// each finds one of its own (ThreadNumber).
   package static func stripeCount(cores: UInt32) -> UInt32 {
     max(4, min(32, powerOfTwo(atLeast: cores) * 2))
+  }
+
+  /// Claims that a shard can hold: one for every entry, so that all that a small cache can
+  /// keep may be computed at once; beyond 256 one for every tenth; and no more than take a
+  /// thirtieth of its memory.
+  package func claimCount(shards: UInt32) -> UInt32 {
+    var wanted = UInt64(Geometry.claimCountMax)
+    if maxEntries != 0 {
+      let entries = maxEntries / UInt64(shards)
+      wanted = min(wanted, min(entries, max(256, entries / 10)))
+    }
+    if maxBytes != 0 { wanted = min(wanted, maxBytes / UInt64(shards) / 2048) }
+    return Options.powerOfTwo(atLeast: max(16, UInt32(wanted)))
   }
 
   private static func powerOfTwo(atLeast n: UInt32) -> UInt32 {

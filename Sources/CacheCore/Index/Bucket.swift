@@ -3,103 +3,90 @@ import Synchronization
 
 /// One cache line of the index: the tags and references of up to 11 entries.
 ///
-///      0  version   u32   changes before memory that was referred to from here
-///                         is used for anything else; odd: a value is being
-///                         written in place
-///      4  next      u32   overflow bucket plus one; 0: none
-///      8  tags      11 x u8   0: free slot
-///     19  guards    u8   readers that are writing to an entry just now
-///     20  refs      11 x u32
+///     version   changes before memory that was referred to from here is used
+///               for anything else; odd: a value is being written in place
+///     next      overflow bucket plus one; 0: none
+///     tags      11 x u8, 0: free slot
+///     pins      readers that are writing to an entry just now
+///     refs      11 x u32
 ///
 /// Writers change one slot with one store, so that a reader never finds the
 /// line half changed; see Index.swift for the order of their stores.
 package struct Bucket {
-  package static let size = 64
-  package static let slotCount = 11
+  package static let size = MemoryLayout<BucketLine>.size
+  package static let slotCount = BucketLine.slotCount
 
   package let base: UnsafeMutableRawPointer
 
   @inline(__always)
   package init(_ base: UnsafeMutableRawPointer) { self.base = base }
 
+  private var line: UnsafeMutablePointer<BucketLine> {
+    @inline(__always) get { base.assumingMemoryBound(to: BucketLine.self) }
+  }
+
   package var version: UnsafeMutablePointer<Atomic<UInt32>> {
-    @inline(__always) get { base.atomic32(0) }
+    @inline(__always) get { line.pointee.version.word }
   }
   package var next: UnsafeMutablePointer<Atomic<UInt32>> {
-    @inline(__always) get { base.atomic32(4) }
+    @inline(__always) get { line.pointee.next.word }
   }
-  package var guards: UnsafeMutablePointer<Atomic<UInt8>> {
-    @inline(__always) get { base.atomic8(19) }
+  package var pins: UnsafeMutablePointer<Atomic<UInt8>> {
+    @inline(__always) get { line.pointee.pins.word }
   }
   @inline(__always)
   package func tag(_ slot: Int) -> UnsafeMutablePointer<Atomic<UInt8>> {
-    base.atomic8(8 + slot)
+    line.pointee.tags[slot].word
   }
   @inline(__always)
   package func ref(_ slot: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
-    base.atomic32(20 + 4 * slot)
+    line.pointee.refs[slot].word
   }
 
-  /// The slots whose tag is `tag`, one bit each, in ascending order. Above the
-  /// lowest there may be bits too many; whoever uses them compares the key.
+  /// The slots whose tag is `tag`, in ascending order.
   @inline(__always)
   package func slots(tagged tag: UInt8) -> Matches {
-    let spread = UInt64(tag) &* 0x0101_0101_0101_0101
-    let low = zeroBytes(base.atomic64(8).relaxed ^ spread)
-    let high = zeroBytes(base.atomic64(16).relaxed ^ spread) & 0x80_8080
-    return Matches(low: low, high: high)
+    Matches(
+      bits: platform_equal_bytes(line.lowTags, line.highTags, tag) & BucketLine.tagsMask)
   }
 
-  /// The high bit of every byte that is zero (and perhaps of some above it).
-  @inline(__always)
-  private func zeroBytes(_ word: UInt64) -> UInt64 {
-    (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
-  }
-
+  /// Slots, a bit for each.
   package struct Matches {
-    fileprivate var low: UInt64
-    fileprivate var high: UInt64
+    fileprivate var bits: UInt32
 
     @inline(__always)
     package mutating func next() -> Int? {
-      if low != 0 {
-        let slot = low.trailingZeroBitCount >> 3
-        low &= low &- 1
-        return slot
-      }
-      if high != 0 {
-        let slot = 8 + high.trailingZeroBitCount >> 3
-        high &= high &- 1
-        return slot
-      }
-      return nil
+      guard bits != 0 else { return nil }
+      let slot = bits.trailingZeroBitCount
+      bits &= bits &- 1
+      return slot
     }
   }
 
-  // MARK: Guards
+  // MARK: Pins
 
   /// Keeps what the bucket refers to from being used for anything else, if it is
-  /// still as it was at `version`; until `unguard`. For a few instructions.
+  /// still as it was at `version`; until `unpin`. For a few instructions.
   ///
-  /// Reader: add a guard, then read the version. Writer: change the version, then
-  /// look for guards. Both in one total order, so one of them sees the other.
+  /// Reader: add a pin, then read the version. Writer: change the version, then
+  /// look for pins. Both in one total order, so one of them sees the other.
   @inline(__always)
-  package func tryGuard(at version: UInt32) -> Bool {
-    let before = guards.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
+  package func tryPin(at version: UInt32) -> Bool {
+    let before = pins.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
     // Far from where the count would wrap, however many try at once.
     if before < 128, self.version.pointee.load(ordering: .sequentiallyConsistent) == version {
       return true
     }
-    unguard()
+    unpin()
     return false
   }
 
   @inline(__always)
-  package func unguard() {
+  package func unpin() {
     // 0: the bucket was given up and its page discarded meanwhile.
-    var before = guards.relaxed
+    var before = pins.relaxed
     while before != 0 {
-      let (exchanged, original) = guards.pointee.compareExchange(
+      let (exchanged, original) = pins.pointee.compareExchange(
         expected: before, desired: before &- 1, successOrdering: .releasing,
         failureOrdering: .relaxed)
       if exchanged { return }
@@ -107,37 +94,14 @@ package struct Bucket {
     }
   }
 
-  /// Gives the bucket a new version and waits until nobody writes to what it
-  /// referred to before.
+  /// Gives the bucket a new version. True if a reader may be writing to what it referred
+  /// to before.
   @inline(__always)
-  package func setVersion(_ version: UInt32, isForked: UnsafeMutablePointer<Atomic<UInt32>>) {
+  package func setVersion(_ version: UInt32) -> Bool {
     // An exchange, for its place in the total order; also keeps whatever is
     // written to the old memory behind it.
     _ = self.version.pointee.exchange(version, ordering: .sequentiallyConsistent)
-    if guards.pointee.load(ordering: .sequentiallyConsistent) != 0 {
-      waitForGuards(isForked.relaxed != 0)
-    }
-  }
-
-  private static let yieldsMax = 20
-  private static let napNs: UInt64 = 50_000
-  /// In the child of a fork, a guard that stays so long was left behind by a
-  /// thread that did not come along.
-  private static let patienceNs: UInt64 = 100_000_000
-
-  @inline(never)
-  private func waitForGuards(_ isForked: Bool) {
-    let start = platform_now_ns()
-    var yields = 0
-    while guards.pointee.load(ordering: .acquiring) != 0 {
-      if isForked, platform_now_ns() - start > Bucket.patienceNs {
-        guards.pointee.store(0, ordering: .relaxed)
-        return
-      }
-      yields += 1
-      // A yield lets no thread of lower priority run; a nap does.
-      if yields < Bucket.yieldsMax { platform_yield() } else { platform_nap(Bucket.napNs) }
-    }
+    return pins.pointee.load(ordering: .sequentiallyConsistent) != 0
   }
 
   package var freeSlot: Int? {
@@ -146,7 +110,8 @@ package struct Bucket {
   }
 
   package var isEmpty: Bool {
-    base.atomic64(8).relaxed == 0 && base.atomic64(16).relaxed & 0xFF_FFFF == 0
+    let free = platform_equal_bytes(line.lowTags, line.highTags, 0)
+    return ~free & BucketLine.tagsMask == 0
   }
 
   /// Fills a free slot: the reference first, since the tag is what readers

@@ -18,14 +18,20 @@ package struct KeyHash {
     self.key1 = key1
   }
 
+  /// For what must be as hard to foresee as the hash.
+  package var secret: UInt64 { key0 }
+
   /// Two secrets from one seed (Steele, Lea, Flood: SplitMix64).
   package static func keys(seed: UInt64) -> (UInt64, UInt64) {
-    func mixed(_ state: UInt64) -> UInt64 {
-      var z = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-      return z ^ z >> 31
-    }
-    return (mixed(seed &+ 0x9E37_79B9_7F4A_7C15), mixed(seed &+ 0x3C6E_F372_FE94_F82A))
+    (mixed(seed &+ step), mixed(seed &+ 2 &* step))
+  }
+
+  /// SplitMix64: the states are a step apart, and what is mixed of them is random.
+  package static let step: UInt64 = 0x9E37_79B9_7F4A_7C15
+  package static func mixed(_ state: UInt64) -> UInt64 {
+    var z = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+    return z ^ z >> 31
   }
 
   @inline(__always)

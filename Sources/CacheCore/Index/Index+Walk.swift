@@ -25,7 +25,7 @@ extension Index {
     let bits = mask.nonzeroBitCount + (isSplit ? 1 : 0)
     let width = UInt64(1) << UInt64(32 - bits)
     let start = position & ~(width - 1)
-    return (Bucket(buckets + Int(number) * Bucket.size), start + width)
+    return (bucket(number), start + width)
   }
 
   @inline(__always)

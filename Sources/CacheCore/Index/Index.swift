@@ -19,7 +19,7 @@ import Synchronization
 ///   - a slot is filled reference first, tag last;
 ///   - when an entry leaves (removed, replaced, moved), the slot changes, then
 ///     the version, and only then is the entry's memory used again, once no
-///     reader guards the bucket;
+///     reader pins the bucket;
 ///   - when a slot moves within a chain, it is filled at its new place and the
 ///     version changes before it is cleared at the old one, so that a reader who
 ///     saw it at neither place finds the version changed;
@@ -31,48 +31,36 @@ import Synchronization
 /// Versions of all buckets come from one counter of the shard, so a bucket that
 /// is given up and taken again does not repeat one.
 package struct Index {
-  package struct State {
-    package var buckets: Span.State
-    package var overflow: Span.State
-    /// Overflow buckets ever used.
-    package var overflowTop: UInt32
-    /// The first of those free again, plus one, linked by `next`.
-    package var overflowFree: UInt32
-    /// Where bucket versions come from; even.
-    package var versions: UInt32
-    package var reserved: UInt32
-  }
-
   /// Entries a bucket has on average before the table grows.
   package static let load: UInt64 = 8
   /// A reader that has followed a longer chain than this takes the lock.
   package static let chainMax = 64
 
-  let state: UnsafeMutablePointer<State>
-  /// Number of buckets (high half) and mask of the last full doubling.
-  package let table: UnsafeMutablePointer<Atomic<UInt64>>
-  private let isForked: UnsafeMutablePointer<Atomic<UInt32>>
-  let buckets: UnsafeMutableRawPointer
-  let overflow: UnsafeMutableRawPointer
-  let baseBuckets: UInt32
-  let bucketsSpan: Span
-  let overflowSpan: Span
+  let memory: ShardMemory
 
-  package init(
-    state: UnsafeMutablePointer<State>, table: UnsafeMutablePointer<Atomic<UInt64>>,
-    isForked: UnsafeMutablePointer<Atomic<UInt32>>,
-    buckets: UnsafeMutableRawPointer, overflow: UnsafeMutableRawPointer, baseBuckets: UInt32,
-    bucketsSpan: Span, overflowSpan: Span
-  ) {
-    self.state = state
-    self.table = table
-    self.isForked = isForked
-    self.buckets = buckets
-    self.overflow = overflow
-    self.baseBuckets = baseBuckets
-    self.bucketsSpan = bucketsSpan
-    self.overflowSpan = overflowSpan
+  @inline(__always)
+  package init(_ memory: ShardMemory) { self.memory = memory }
+
+  var state: UnsafeMutablePointer<IndexState> {
+    @inline(__always) get { ShardControl.index(in: memory.control) }
   }
+  /// Number of buckets (high half) and mask of the last full doubling.
+  package var table: UnsafeMutablePointer<Atomic<UInt64>> {
+    @inline(__always) get { ShardControl.words(in: memory.control).pointee.table.word }
+  }
+  private var buckets: LinePlaces { @inline(__always) get { memory.buckets } }
+  private var overflow: LinePlaces { @inline(__always) get { memory.overflow } }
+
+  /// Buckets the shard began with.
+  var baseBuckets: UInt32 {
+    @inline(__always) get { memory.region.header.pointee.geometry.baseBuckets }
+  }
+
+  var bucketsSpan: Span { memory.bucketsSpan }
+  var overflowSpan: Span { memory.overflowSpan }
+
+  @inline(__always)
+  package func bucket(_ number: UInt32) -> Bucket { Bucket(buckets[number]) }
 
   /// Makes a zero-filled state into that of an empty index.
   package func initialize() -> Span.Growth {
@@ -89,6 +77,12 @@ package struct Index {
 
   @inline(__always)
   package func bucket(for hash: UInt32, in table: UInt64) -> Bucket {
+    bucket(number(for: hash, in: table))
+  }
+
+  /// The number of that bucket.
+  @inline(__always)
+  package func number(for hash: UInt32, in table: UInt64) -> UInt32 {
     let count = UInt32(truncatingIfNeeded: table >> 32)
     let mask = UInt32(truncatingIfNeeded: table)
     let group = group(of: hash)
@@ -96,7 +90,7 @@ package struct Index {
     // below 2^32.
     var number = group &+ baseBuckets &* (hash & (mask &* 2 &+ 1))
     if number >= count { number = group &+ baseBuckets &* (hash & mask) }
-    return Bucket(buckets + Int(truncatingIfNeeded: number) &* Bucket.size)
+    return number
   }
 
   /// A fair share of the base buckets, by the value of the hash.
@@ -110,52 +104,83 @@ package struct Index {
     package let bucket: Bucket
     package let number: Int
     package let ref: Ref
+    /// The first bucket of the chain.
+    package let first: Bucket
   }
 
-  /// The first slot in the bucket's chain with this tag whose reference is
-  /// accepted. A reader without the lock may stray into another chain and sets
-  /// a limit to how far it goes.
-  @inline(__always)
-  package func find(
-    in first: Bucket, tag: UInt8, limit: Int = Int.max, isStray: inout Bool,
-    where isWanted: (Ref) -> Bool
-  ) -> Slot? {
-    var bucket = first
-    var left = limit
-    while true {
-      var matches = bucket.slots(tagged: tag)
-      while let slot = matches.next() {
-        let ref = bucket.ref(slot).pointee.load(ordering: .acquiring)
-        if ref != 0, isWanted(ref) { return Slot(bucket: bucket, number: slot, ref: ref) }
+  /// The references in a bucket's chain that are tagged like a key, one after
+  /// another.
+  package struct Probe {
+    private let index: Index
+    private let tag: UInt8
+    private let first: Bucket
+    private var bucket: Bucket
+    private var matches: Bucket.Matches
+    private var bucketsLeft: Int
+    private var number = 0
+    /// Whether it ended at the limit: a reader without the lock may stray from chain
+    /// to chain.
+    package private(set) var isStray = false
+
+    @inline(__always)
+    fileprivate init(_ index: Index, _ first: Bucket, tag: UInt8, limit: Int) {
+      self.index = index
+      self.tag = tag
+      self.first = first
+      bucket = first
+      matches = first.slots(tagged: tag)
+      bucketsLeft = limit
+    }
+
+    @inline(__always)
+    package mutating func next() -> Ref? {
+      while true {
+        while let slot = matches.next() {
+          let ref = bucket.ref(slot).pointee.load(ordering: .acquiring)
+          if ref != 0 {
+            number = slot
+            return ref
+          }
+        }
+        let next = bucket.next.pointee.load(ordering: .acquiring)
+        if next == 0 { return nil }
+        bucketsLeft &-= 1
+        if bucketsLeft == 0 {
+          isStray = true
+          return nil
+        }
+        bucket = index.overflowBucket(next)
+        matches = bucket.slots(tagged: tag)
       }
-      let next = bucket.next.pointee.load(ordering: .acquiring)
-      if next == 0 { return nil }
-      left &-= 1
-      if left == 0 {
-        isStray = true
-        return nil
-      }
-      bucket = overflowBucket(next)
+    }
+
+    /// Where the last reference was found.
+    @inline(__always)
+    package func slot(of ref: Ref) -> Slot {
+      Slot(bucket: bucket, number: number, ref: ref, first: first)
     }
   }
 
-  /// The same for the holder of the lock.
+  /// Looks in the bucket's chain, `limit` buckets of it at most.
   @inline(__always)
-  package func find(in first: Bucket, tag: UInt8, where isWanted: (Ref) -> Bool) -> Slot? {
-    var isStray = false
-    return find(in: first, tag: tag, isStray: &isStray, where: isWanted)
+  package func probe(_ first: Bucket, tag: UInt8, limit: Int = Int.max) -> Probe {
+    Probe(self, first, tag: tag, limit: limit)
   }
 
   /// Whether the bucket for `hash` refers to `ref`; the slot. For the holder of
   /// the lock.
   @inline(__always)
   package func find(hash: UInt32, ref: Ref) -> Slot? {
-    find(in: bucket(for: hash, in: table.relaxed), tag: HashParts.tag(hash)) { $0 == ref }
+    var probe = probe(bucket(for: hash, in: table.relaxed), tag: HashParts.tag(hash))
+    while let candidate = probe.next() {
+      if candidate == ref { return probe.slot(of: ref) }
+    }
+    return nil
   }
 
   @inline(__always)
   func overflowBucket(_ next: UInt32) -> Bucket {
-    Bucket(overflow + Int(truncatingIfNeeded: next &- 1) &* Bucket.size)
+    Bucket(overflow[next &- 1])
   }
 
   // MARK: Changing (for the holder of the lock)
@@ -163,21 +188,25 @@ package struct Index {
   /// Gives the bucket a version it never had. What was referred to from it may
   /// be used for something else after this.
   @inline(__always)
-  package func renew(_ first: Bucket) {
+  package func changeVersion(_ first: Bucket) {
     state.pointee.versions &+= 2
-    first.setVersion(state.pointee.versions, isForked: isForked)
+    if first.setVersion(state.pointee.versions) { waitForPins(first) }
   }
 
-  /// Turns readers of the bucket back until `renew`: something it refers to is
+  /// Turns readers of the bucket back until `changeVersion`: something it refers to is
   /// about to be written in place.
   package func beginWriting(in first: Bucket) {
-    first.setVersion(first.version.relaxed | 1, isForked: isForked)
+    if first.setVersion(first.version.relaxed | 1) { waitForPins(first) }
   }
 
   /// Adds a reference. Fails only if an overflow bucket is needed and there is
   /// no memory for it.
+  @inline(__always)
   package func insert(hash: UInt32, ref: Ref) -> Span.Growth {
-    add(to: bucket(for: hash, in: table.relaxed), tag: HashParts.tag(hash), ref: ref)
+    let (first, tag) = (bucket(for: hash, in: table.relaxed), HashParts.tag(hash))
+    guard let slot = first.freeSlot else { return add(to: first, tag: tag, ref: ref) }
+    first.fill(slot, tag: tag, ref: ref)
+    return .done
   }
 
   private func add(to first: Bucket, tag: UInt8, ref: Ref) -> Span.Growth {
@@ -201,16 +230,18 @@ package struct Index {
 
   /// Points a slot to another entry for the same key.
   @inline(__always)
-  package func replace(_ slot: Slot, hash: UInt32, by ref: Ref) {
+  package func replace(_ slot: Slot, by ref: Ref) {
     slot.bucket.ref(slot.number).pointee.store(ref, ordering: .releasing)
-    renew(bucket(for: hash, in: table.relaxed))
+    changeVersion(slot.first)
   }
 
-  package func remove(_ slot: Slot, hash: UInt32) {
-    let first = bucket(for: hash, in: table.relaxed)
+  @inline(__always)
+  package func remove(_ slot: Slot) {
     slot.bucket.clear(slot.number)
-    if slot.bucket.base != first.base, slot.bucket.isEmpty { unchain(slot.bucket, from: first) }
-    renew(first)
+    if slot.bucket.base != slot.first.base, slot.bucket.isEmpty {
+      unchain(slot.bucket, from: slot.first)
+    }
+    changeVersion(slot.first)
   }
 
   /// Takes an empty overflow bucket out of its chain.
@@ -223,7 +254,7 @@ package struct Index {
         previous.next.relaxed = bucket.next.relaxed
         // Readers may still stand in it: they must find the version changed
         // before they can be led astray.
-        renew(first)
+        changeVersion(first)
         bucket.next.relaxed = state.pointee.overflowFree
         state.pointee.overflowFree = next
         return
@@ -271,6 +302,13 @@ package struct Index {
     table.pointee.store(UInt64(count) << 32 | UInt64(mask), ordering: .releasing)
   }
 
+  /// The bucket that is split next.
+  package var nextToSplit: Bucket {
+    let half = baseBuckets &* (UInt32(truncatingIfNeeded: table.relaxed) + 1)
+    // At the end of a doubling the next begins with the first bucket.
+    return bucket(bucketCount == half &* 2 ? 0 : bucketCount - half)
+  }
+
   /// Splits the next bucket in turn. `hashOf` tells an entry's hash anew.
   package func grow(hashOf: (Ref) -> UInt32) -> Span.Growth {
     let count = bucketCount
@@ -281,11 +319,11 @@ package struct Index {
     let growth = bucketsSpan.cover(UInt64(count + 1) * UInt64(Bucket.size))
     if growth != .done { return growth }
     let bit = mask + 1
-    let old = Bucket(buckets + Int(count - baseBuckets * bit) * Bucket.size)
-    let new = Bucket(buckets + Int(count) * Bucket.size)
+    let old = bucket(count - baseBuckets * bit)
+    let new = bucket(count)
     // A version that nobody has seen, also of readers with a larger table of
     // earlier; again when it is filled, since they may have found it empty.
-    renew(new)
+    changeVersion(new)
     var failure = Span.Growth.done
     forEachSlot(in: old) { bucket, slot in
       let ref = bucket.ref(slot).relaxed
@@ -296,15 +334,15 @@ package struct Index {
       abandon(new)
       return failure
     }
-    renew(new)
+    changeVersion(new)
     publish(count: count + 1, mask: mask)
-    renew(old)
+    changeVersion(old)
     forEachSlot(in: old) { bucket, slot in
       if hashOf(bucket.ref(slot).relaxed) & bit != 0 { bucket.clear(slot) }
     }
     // Once more, for readers who came after the new version and found a slot
     // before it was cleared: from now on its entry leaves from another bucket.
-    renew(old)
+    changeVersion(old)
     shorten(old)
     return .done
   }
@@ -323,8 +361,8 @@ package struct Index {
     let last = bucketCount - 1
     var mask = UInt32(truncatingIfNeeded: table.relaxed)
     if bucketCount == baseBuckets &* (mask + 1) { mask >>= 1 }
-    let from = Bucket(buckets + Int(last) * Bucket.size)
-    let to = Bucket(buckets + Int(last - baseBuckets * (mask + 1)) * Bucket.size)
+    let from = bucket(last)
+    let to = bucket(last - baseBuckets * (mask + 1))
     var isComplete = true
     forEachSlot(in: from) { bucket, slot in
       guard isComplete else { return }
@@ -333,18 +371,18 @@ package struct Index {
     }
     if isComplete {
       // For readers of this size of table from an earlier time.
-      renew(to)
+      changeVersion(to)
       publish(count: last, mask: mask)
     }
     // What was added for nothing, or what is left behind: cleared between two
     // versions, as in a split.
     let (keeper, leaver) = isComplete ? (to, from) : (from, to)
-    renew(leaver)
+    changeVersion(leaver)
     forEachSlot(in: leaver) { bucket, slot in
       let ref = bucket.ref(slot).relaxed
       if isComplete || refers(keeper, to: ref) { bucket.clear(slot) }
     }
-    renew(leaver)
+    changeVersion(leaver)
     if isComplete { abandon(from) } else { shorten(to) }
     return isComplete
   }
@@ -374,7 +412,7 @@ package struct Index {
     var next = first.next.relaxed
     first.next.relaxed = 0
     // Before its overflow buckets become parts of other chains.
-    renew(first)
+    changeVersion(first)
     while next != 0 {
       let bucket = overflowBucket(next)
       let following = bucket.next.relaxed
@@ -398,7 +436,7 @@ package struct Index {
         }
         if bucket.base == last.base { return }
         bucket.fill(bucket.freeSlot!, tag: last.tag(slot).relaxed, ref: last.ref(slot).relaxed)
-        renew(first)
+        changeVersion(first)
         last.clear(slot)
       }
       unchain(last, from: first)
@@ -414,10 +452,10 @@ package struct Index {
     publish(count: baseBuckets, mask: 0)
     // A reader in the middle of a chain ends in a bucket of zeros and finds the
     // size of the table changed.
-    for number in 0..<Int(baseBuckets) {
-      let bucket = Bucket(buckets + number * Bucket.size)
+    for number in 0..<baseBuckets {
+      let bucket = bucket(number)
       bucket.next.relaxed = 0
-      renew(bucket)
+      changeVersion(bucket)
     }
     state.pointee.overflowTop = 0
     state.pointee.overflowFree = 0
@@ -427,7 +465,7 @@ package struct Index {
 
   /// Charged, and given up by contraction.
   package var unusedBytes: UInt64 {
-    let charged = bucketsSpan.chargedPages * UInt64(Geometry.page)
+    let charged = bucketsSpan.chargedEnd
     return charged - min(charged, usedBytes)
   }
 

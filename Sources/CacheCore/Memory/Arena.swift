@@ -1,7 +1,7 @@
 import CPlatform
 import Synchronization
 
-/// Where a shard's entries live: one stretch of memory, cut into blocks of any
+/// Where a shard's entries live: a stretch of places, cut into blocks of any
 /// size, without size classes.
 ///
 /// The blocks lie side by side, entries and holes, up to `top`; beyond it
@@ -13,77 +13,79 @@ import Synchronization
 /// Masmano, Ripoll, Crespo and Real, "TLSF: a New Dynamic Memory Allocator for
 /// Real-Time Systems" (ECRTS 2004), with sizes in units of 8 bytes.
 ///
-///      |entry|entry|hole  |entry|hole|entry|...  |        |
-///      0                                          top      reserved
+///      |entry|entry|hole  |entry|fence    |entry|hole|entry|...  |        |
+///      first                    run ends here                   top      reserved
 ///
 /// No two holes are neighbours and no hole ends at `top`. An entry's own header
 /// says how long it is and whether a hole precedes it (Entry.swift), so a block
 /// in use costs nothing beyond that header.
+///
+/// A block lies in one run of the memory (Places.swift). One that does not fit into
+/// what is left of a run begins the next, and a *fence* takes what is left: a block
+/// that is nobody's and never moves. Its pages were never touched, or are returned, and
+/// are not charged. When nothing is left in the last run it is given up, the fence
+/// falls, and the arena ends where it did before.
+///
+/// One free block may be the *spare*: what an entry left whose successor needs as much
+/// again, as a rule. It is neither cut nor joined to its neighbours, and no hole; it has
+/// the header of the entry that was there, dead, and is not counted as used. A block that
+/// does not fit into it makes it a hole like others first.
 package struct Arena {
-  package struct State {
-    /// Where the unused part begins.
-    package var top: Ref
-    /// A bit for each row that has a bin with holes.
-    package var rowMap: UInt32
-    /// Units in holes.
-    package var holeUnits: UInt64
-    /// Units in blocks of entries, lent-out ones included.
-    package var usedUnits: UInt64
-    /// The page from which the next evacuation looks for a place.
-    package var hand: UInt32
-    package var reserved: UInt32
-  }
-
   package static let rowCount = 29
   package static let binsPerRow = 16
-  /// The bytes that the bins take in the shard's control area: a map of 16 bits
-  /// a row, then the heads.
-  package static let binsSize = 64 + rowCount * binsPerRow * 4
-  /// The first block's place: 0 means none.
-  package static let firstRef: Ref = 8
-  /// Holes of so many bytes are given back to the system.
-  private static let discardMin: UInt64 = 64 << 10
   /// Holes looked at in a bin whose holes may be too small.
   private static let probeMax = 4
 
-  package let state: UnsafeMutablePointer<State>
-  let rows: UnsafeMutablePointer<UInt16>
-  let heads: UnsafeMutablePointer<Ref>
-  package let base: UnsafeMutableRawPointer
-  package let pages: PageTable
-  package let span: Span
-  let pagesSpan: Span
-  let unitsMax: UInt64
-
-  package init(
-    state: UnsafeMutablePointer<State>, bins: UnsafeMutableRawPointer,
-    base: UnsafeMutableRawPointer, size: UInt64, pages: PageTable, span: Span, pagesSpan: Span
-  ) {
-    self.state = state
-    rows = bins.assumingMemoryBound(to: UInt16.self)
-    heads = (bins + 64).assumingMemoryBound(to: Ref.self)
-    self.base = base
-    self.pages = pages
-    self.span = span
-    self.pagesSpan = pagesSpan
-    unitsMax = min(size / UInt64(Entry.unit), UInt64(UInt32.max))
-  }
-
-  /// Makes a zero-filled state into that of an empty arena.
-  package func initialize() { state.pointee.top = Arena.firstRef }
+  let memory: ShardMemory
 
   @inline(__always)
-  package func entry(_ ref: Ref) -> Entry { Entry(base + Int(ref) * Entry.unit) }
+  package init(_ memory: ShardMemory) { self.memory = memory }
+
+  package var state: UnsafeMutablePointer<ArenaState> {
+    @inline(__always) get { ShardControl.arena(in: memory.control) }
+  }
+  var rows: UnsafeMutablePointer<UInt16> {
+    @inline(__always) get { ShardControl.binRows.elements(in: memory.control) }
+  }
+  var heads: UnsafeMutablePointer<Ref> {
+    @inline(__always) get { ShardControl.binHeads.elements(in: memory.control) }
+  }
+  var fences: UnsafeMutablePointer<Fence> {
+    @inline(__always) get { ShardControl.fences.elements(in: memory.control) }
+  }
+  package var pages: PageTable {
+    @inline(__always) get { PageTable(places: memory.pages) }
+  }
+
+  package var span: Span { @inline(__always) get { memory.arenaSpan } }
+  package var pagesSpan: Span { memory.pagesSpan }
+
+  /// Makes a zero-filled state into that of an empty arena.
+  package func initialize() { setTop(UInt64(firstRef)) }
+
+  /// Where the first block can be.
+  package var firstRef: Ref { memory.region.header.pointee.geometry.firstRef }
+
+  @inline(__always)
+  package func entry(_ ref: Ref) -> Entry { memory.blocks.entry(ref) }
 
   /// The most units one block could ever have here.
-  package var largestBlock: UInt64 { unitsMax - UInt64(Arena.firstRef) }
+  package var largestBlock: UInt64 {
+    // That of a shared region never gets another run.
+    let units =
+      memory.isShared ? span.extent / UInt64(Entry.unit) - UInt64(Fence.unitsMin) : Arena.unitsMax
+    return units - UInt64(firstRef)
+  }
+
+  /// A block ends below this, so that no place is beyond 32 bits.
+  static let unitsMax = ShardMap.arenaMax / UInt64(Entry.unit) - UInt64(Fence.unitsMin) - 1
 
   package var chargedPages: UInt64 { span.chargedPages + pagesSpan.chargedPages }
 
   // MARK: Taking and giving
 
   package enum Allocation {
-    /// A block, and the flags its header must begin with.
+    /// A block, and what its header must begin with: flags, and perhaps the mark `afterHole`.
     case block(Ref, _ flags: UInt64)
     case noRoom
     case noMemory
@@ -91,16 +93,36 @@ package struct Arena {
 
   /// A block of at least `units`, from a hole or, if allowed, from the top. Its
   /// header is not valid until it is written.
+  @inline(__always)
   package func allocate(_ units: UInt32, mayExtend: Bool = true) -> Allocation {
+    let rest = state.pointee.spareUnits &- units
+    guard rest < Entry.unitsMin else { return allocateAnew(units, mayExtend) }
+    let ref = takeSpare()
+    let mark = entry(ref).expiryWord.relaxed & Entry.Mark.afterHole
+    return .block(ref, UInt64(rest) << Entry.Flag.slackShift | mark)
+  }
+
+  /// The same from a hole or the top.
+  @inline(never)
+  private func allocateAnew(_ units: UInt32, _ mayExtend: Bool) -> Allocation {
+    freeSpare()
     if let hole = takeHole(fitting: units) { return .block(hole, use(hole, units)) }
     guard mayExtend else { return .noRoom }
-    let ref = state.pointee.top
-    let newTop = UInt64(ref) + UInt64(units)
-    guard newTop <= unitsMax else { return .noRoom }
-    switch cover(newTop) {
-    case .overBudget: return .noRoom
-    case .noMemory: return .noMemory
-    case .done: break
+    var ref = state.pointee.top
+    var newTop = UInt64(ref) + UInt64(units)
+    if newTop > UInt64(state.pointee.limit) {
+      let growth = beginRun(for: units)
+      if growth != .done {
+        leaveRuns()
+        return growth == .noMemory ? .noMemory : .noRoom
+      }
+      ref = state.pointee.top
+      newTop = UInt64(ref) + UInt64(units)
+    }
+    let growth = cover(newTop)
+    if growth != .done {
+      leaveRuns()
+      return growth == .noMemory ? .noMemory : .noRoom
     }
     state.pointee.top = Ref(newTop)
     state.pointee.usedUnits += UInt64(units)
@@ -109,10 +131,10 @@ package struct Arena {
   }
 
   /// Memory for the arena's first `units` and for the records of their pages.
-  private func cover(_ units: UInt64) -> Span.Growth {
+  func cover(_ units: UInt64) -> Span.Growth {
     let bytes = units * UInt64(Entry.unit)
     let pageCount = (bytes + UInt64(Geometry.page) - 1) / UInt64(Geometry.page)
-    let recordBytes = pageCount * UInt64(MemoryLayout<PageTable.Record>.stride)
+    let recordBytes = pageCount * UInt64(MemoryLayout<PageRecord>.stride)
     let growth = pagesSpan.cover(recordBytes)
     return growth == .done ? span.cover(bytes) : growth
   }
@@ -125,7 +147,7 @@ package struct Arena {
     if rest >= Entry.unitsMin {
       state.pointee.usedUnits += UInt64(units)
       pages.addBoundary(hole + units)
-      makeHole(hole + units, rest)
+      makeHole(hole + units, rest, from: hole)
       return 0
     }
     state.pointee.usedUnits += UInt64(size)
@@ -139,13 +161,15 @@ package struct Arena {
     var units = entry(ref).units
     state.pointee.usedUnits -= UInt64(units)
     let end = ref + units
+    var joined = ref
     if end != state.pointee.top, entry(end).hasFlag(Entry.Flag.hole) {
       let right = removeHole(end)
+      joined = end
       units += right
       pages.removeBoundary(end, next: end + right, top: state.pointee.top)
     }
     if entry(ref).hasMark(Entry.Mark.afterHole) {
-      let left = (base + Int(ref) * Entry.unit).atomic32(-4).relaxed
+      let left = Entry.holeUnits(before: entry(ref).base).relaxed
       start = ref - left
       _ = removeHole(start)
       units += left
@@ -155,9 +179,38 @@ package struct Arena {
       pages.removeBoundary(start, next: state.pointee.top, top: state.pointee.top)
       state.pointee.top = start
     } else {
-      makeHole(start, units)
+      makeHole(start, units, from: start == ref ? 0 : start, joined == ref ? 0 : joined)
       entry(start + units).setMark(Entry.Mark.afterHole)
     }
+  }
+
+  // MARK: The spare
+
+  /// Takes back a block whose successor is about to be allocated, as `free` does.
+  @inline(__always)
+  package func keep(_ ref: Ref) {
+    if state.pointee.spareUnits != 0 { return free(ref) }
+    let block = entry(ref)
+    let units = block.units
+    block.versionWord.relaxed = Entry.VersionWord.dead
+    state.pointee.usedUnits -= UInt64(units)
+    state.pointee.spareUnits = units
+    state.pointee.spare = ref
+  }
+
+  @inline(__always)
+  private func takeSpare() -> Ref {
+    let ref = state.pointee.spare
+    state.pointee.usedUnits += UInt64(state.pointee.spareUnits)
+    state.pointee.spareUnits = 0
+    return ref
+  }
+
+  package var spare: Ref? { state.pointee.spareUnits == 0 ? nil : state.pointee.spare }
+
+  /// Makes the spare a hole like others.
+  package func freeSpare() {
+    if state.pointee.spareUnits != 0 { free(takeSpare()) }
   }
 
   // MARK: Making way
@@ -192,20 +245,20 @@ package struct Arena {
       place + Entry.unitsMin <= ref + entry(ref).units
     else { return nil }
     let rest = removeHole(ref) - (place - ref)
-    makeHole(ref, place - ref)
+    makeHole(ref, place - ref, from: ref)
     state.pointee.usedUnits += UInt64(rest)
     return window(at: place, rest, marks: Entry.Mark.afterHole)
   }
 
   /// Takes back a block that was allocated and not written, or the end of one.
-  package func giveBack(_ ref: Ref, _ units: UInt32) {
-    release(window(at: ref, units, marks: 0))
+  package func giveBack(_ ref: Ref, _ units: UInt32, marks: UInt64 = 0) {
+    release(window(at: ref, units, marks: marks))
   }
 
   /// A window of units in use that have no header.
   private func window(at ref: Ref, _ units: UInt32, marks: UInt64) -> Window {
     pages.addBoundary(ref)
-    entry(ref).term.relaxed = marks
+    entry(ref).expiryWord.relaxed = marks
     var window = Window(start: ref)
     absorb(units, &window)
     return window
@@ -220,65 +273,18 @@ package struct Arena {
     }
     if window.end != top { entry(window.end).clearMark(Entry.Mark.afterHole) }
     let block = entry(window.start)
-    block.identity.relaxed = Entry.Identity.dead
-    block.base.atomic64(Entry.headerSize).relaxed =
-      UInt64(window.units) * UInt64(Entry.unit) - UInt64(Entry.headerSize) - 8
-    block.use.relaxed = Entry.Use(lastUsed: 0, keySize: 0, flags: Entry.Flag.long).word
+    block.versionWord.relaxed = Entry.VersionWord.dead
+    block.longValueSize.relaxed =
+      UInt64(window.units) * UInt64(Entry.unit) - UInt64(Entry.longHeaderSize)
+    block.accessWord.relaxed =
+      Entry.Access(
+        lastUsed: 0, keySize: 0, flags: Entry.Flag.contents(isLong: true, hasWindow: false)
+      ).word
   }
 
   /// Makes the window a hole like any other, or part of the unused end.
   package func release(_ window: Window) {
     if window.units > 0 { free(window.start) }
-  }
-
-  // MARK: Giving back to the system
-
-  /// Returns unused memory to the system, one step at a time: the part beyond
-  /// the top, and the inner pages of large holes.
-  package func trim() -> Discard {
-    let used = UInt64(state.pointee.top) * UInt64(Entry.unit)
-    let charged = span.chargedPages * UInt64(Geometry.page)
-    let isEmpty = state.pointee.usedUnits == 0
-    if charged > (isEmpty ? 0 : used + Arena.discardMin) {
-      let result = span.shrink(to: isEmpty ? 0 : used, inOneStep: true)
-      if result != .done { return result }
-    }
-    // Nothing is filed of the pages of an empty arena (Shard.trim).
-    if isEmpty { return pagesSpan.shrink(to: 0) }
-    var left = Span.discardStep
-    let firstRow = bin(UInt32(Arena.discardMin / UInt64(Entry.unit))).row
-    for row in firstRow..<Arena.rowCount where rows[row] != 0 {
-      for column in 0..<Arena.binsPerRow {
-        var ref = heads[row * Arena.binsPerRow + column]
-        while ref != 0 {
-          if !entry(ref).hasFlag(Entry.Flag.discarded) {
-            if !discard(ref, upTo: &left) { return .failed }
-            if left == 0 { return .more }
-          }
-          ref = entry(ref).next.relaxed
-        }
-      }
-    }
-    return .done
-  }
-
-  /// Discards the whole pages between a hole's header and its last bytes, or as
-  /// many as `left` bytes have. False if the system refused.
-  private func discard(_ ref: Ref, upTo left: inout UInt64) -> Bool {
-    let hole = entry(ref)
-    let page = UInt64(Geometry.page)
-    let start = UInt64(ref) * UInt64(Entry.unit)
-    let end = (start + UInt64(hole.units) * UInt64(Entry.unit) - 4) / page * page
-    let first = (start + UInt64(Entry.headerSize) + page - 1) / page * page
-    let from = first + hole.discardedBytes
-    let to = min(end, from + left)
-    if from < to {
-      guard platform_discard(base + Int(from), Int(to - from)) == 0 else { return false }
-      hole.discardedBytes += to - from
-      left -= to - from
-    }
-    if to >= end { hole.setFlag(Entry.Flag.discarded) }
-    return true
   }
 
   // MARK: Holes and bins
@@ -289,25 +295,29 @@ package struct Arena {
     return (exponent - 3, Int(units >> UInt32(exponent - 4)) & 15)
   }
 
-  private func makeHole(_ ref: Ref, _ units: UInt32) {
+  /// `from`: holes that it is made of, whose headers are still there; 0: none.
+  @inline(__always)
+  func makeHole(_ ref: Ref, _ units: UInt32, from one: Ref, _ other: Ref = 0) {
+    let returned = units >= Arena.largeUnits ? longestReturn(one, other) : 0..<0
     let hole = entry(ref)
     let (row, column) = bin(units)
     let head = heads[row * Arena.binsPerRow + column]
     hole.previous.relaxed = 0
     hole.next.relaxed = head
-    hole.identity.relaxed = UInt64(units)
-    hole.term.relaxed = 0
-    hole.use.relaxed = Entry.Flag.hole
-    (base + Int(ref + units) * Entry.unit).atomic32(-4).relaxed = units
+    hole.versionWord.relaxed = UInt64(units)
+    hole.expiryWord.relaxed = 0
+    hole.accessWord.relaxed = Entry.Flag.hole
+    Entry.holeUnits(before: hole.base + Int(units) * Entry.unit).relaxed = units
     if head != 0 { entry(head).previous.relaxed = ref }
     heads[row * Arena.binsPerRow + column] = ref
     rows[row] |= 1 << UInt16(column)
     state.pointee.rowMap |= 1 << UInt32(row)
     state.pointee.holeUnits += UInt64(units)
+    if units >= Arena.largeUnits { admitLarge(ref, returned: returned) }
   }
 
   /// Takes a hole out of its bin; its size.
-  private func removeHole(_ ref: Ref) -> UInt32 {
+  func removeHole(_ ref: Ref) -> UInt32 {
     let hole = entry(ref)
     let units = hole.units
     let (previous, next) = (hole.previous.relaxed, hole.next.relaxed)
@@ -323,6 +333,7 @@ package struct Arena {
       }
     }
     state.pointee.holeUnits -= UInt64(units)
+    if units >= Arena.largeUnits { dismissLarge(ref) }
     return units
   }
 

@@ -8,11 +8,10 @@ import Synchronization
 /// cache grows or shrinks, never when an entry takes another's place.
 package struct Budget {
   private let used: UnsafeMutablePointer<Atomic<UInt64>>
-  private let limit: UnsafeMutablePointer<Atomic<UInt64>>
+  private let limit: UInt64
 
-  package init(
-    used: UnsafeMutablePointer<Atomic<UInt64>>, limit: UnsafeMutablePointer<Atomic<UInt64>>
-  ) {
+  /// `limit` as it is now; a budget is made anew for each question.
+  package init(used: UnsafeMutablePointer<Atomic<UInt64>>, limit: UInt64) {
     self.used = used
     self.limit = limit
   }
@@ -21,7 +20,7 @@ package struct Budget {
   @inline(__always)
   package func take(_ amount: UInt64) -> Bool {
     var before = used.relaxed
-    while before &+ amount <= limit.relaxed {
+    while before &+ amount <= limit {
       let (exchanged, original) = used.pointee.compareExchange(
         expected: before, desired: before &+ amount, ordering: .relaxed)
       if exchanged { return true }
@@ -36,13 +35,16 @@ package struct Budget {
   }
 
   package var inUse: UInt64 { used.relaxed }
-  package var isExceeded: Bool { used.relaxed > limit.relaxed }
+  package var isExceeded: Bool { used.relaxed > limit }
 }
 
 extension Region {
   /// Pages of memory, of `Geometry.page` bytes.
   @inline(__always)
-  package var pageBudget: Budget { Budget(used: pagesUsed, limit: pagesLimit) }
+  package var pageBudget: Budget {
+    // Without a bound: more pages than there can be.
+    Budget(used: pagesUsed, limit: bytesLimit.relaxed / UInt64(Geometry.page))
+  }
   @inline(__always)
-  package var entryBudget: Budget { Budget(used: entriesUsed, limit: entriesLimit) }
+  package var entryBudget: Budget { Budget(used: entriesUsed, limit: entriesLimit.relaxed) }
 }

@@ -9,55 +9,48 @@
 package struct PageTable {
   package typealias Index = UInt32
 
-  /// 32 bytes a page. Links are page indexes plus one; 0 is the end.
-  package struct Record {
-    /// In the list of the wheel slot this page is filed in.
-    package var previous: UInt32
-    package var next: UInt32
-    /// In the list of pages that hold expired entries.
-    package var previousDue: UInt32
-    package var nextDue: UInt32
-    /// When the page is next to be looked at; 0: not filed in the wheel.
-    package var due: UInt64
-    /// Where the first block begins, in units from the page's start, plus one;
-    /// 0: none begins here.
-    package var first: UInt16
-    /// Entries in it that are marked as expired.
-    package var expiredCount: UInt16
-    /// The wheel slot it is filed in.
-    package var slot: UInt16
-    package var isDueListed: UInt16
-  }
-
   package static let unitsPerPage: UInt32 = 512
 
-  package let records: UnsafeMutablePointer<Record>
+  private let places: PagePlaces
 
-  package init(records: UnsafeMutablePointer<Record>) { self.records = records }
+  @inline(__always)
+  package init(places: PagePlaces) { self.places = places }
+
+  @inline(__always)
+  private func record(_ page: Index) -> UnsafeMutablePointer<PageRecord> {
+    places[page].assumingMemoryBound(to: PageRecord.self)
+  }
 
   @inline(__always)
   package static func page(of ref: Ref) -> Index { ref / unitsPerPage }
 
   @inline(__always)
-  package subscript(page: Index) -> Record {
-    get { records[Int(page)] }
-    nonmutating _modify { yield &records[Int(page)] }
+  package subscript(page: Index) -> PageRecord {
+    get { record(page).pointee }
+    nonmutating _modify { yield &record(page).pointee }
   }
 
   /// The first block that begins in the page, or 0.
   @inline(__always)
   package func firstBlock(in page: Index) -> Ref {
-    let first = records[Int(page)].first
+    let first = record(page).pointee.first
     return first == 0 ? 0 : page * PageTable.unitsPerPage + Ref(first) - 1
+  }
+
+  /// Nothing is known of the page.
+  func reset(_ page: Index) {
+    record(page).pointee = PageRecord(
+      previous: 0, next: 0, previousListed: 0, nextListed: 0, due: 0, first: 0,
+      expiredCount: 0, slot: 0, windowedCount: 0, isListed: 0)
   }
 
   /// A block begins at `ref` from now on.
   @inline(__always)
   package func addBoundary(_ ref: Ref) {
-    let page = Int(PageTable.page(of: ref))
+    let record = record(PageTable.page(of: ref))
     let position = UInt16(ref % PageTable.unitsPerPage) + 1
-    if records[page].first == 0 || records[page].first > position {
-      records[page].first = position
+    if record.pointee.first == 0 || record.pointee.first > position {
+      record.pointee.first = position
     }
   }
 
@@ -67,8 +60,9 @@ package struct PageTable {
   package func removeBoundary(_ ref: Ref, next: Ref, top: Ref) {
     let page = PageTable.page(of: ref)
     let position = UInt16(ref % PageTable.unitsPerPage) + 1
-    guard records[Int(page)].first == position else { return }
+    let record = record(page)
+    guard record.pointee.first == position else { return }
     let isSamePage = next < top && PageTable.page(of: next) == page
-    records[Int(page)].first = isSamePage ? UInt16(next % PageTable.unitsPerPage) + 1 : 0
+    record.pointee.first = isSamePage ? UInt16(next % PageTable.unitsPerPage) + 1 : 0
   }
 }

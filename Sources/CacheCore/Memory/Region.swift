@@ -1,128 +1,105 @@
 import CPlatform
 import Synchronization
 
-/// The one mapping that holds everything a cache remembers between calls, and
-/// nothing else: no pointer into it or out of it is stored in it, so that it
-/// works wherever it is mapped. What it refers to, it refers to by offsets.
+/// What holds everything a cache remembers between calls, and nothing else: no
+/// pointer into it or out of it is stored in it, so that it works wherever it is
+/// mapped. What it refers to, it refers to by offsets.
 ///
-///     RegionHeader   one page: what the cache is, and its bounds
-///     shard 0        control | buckets | overflow | pages | sketch | ghosts | arena
+///     first words    what the cache is, and its bounds
+///     shard 0        control | page records | buckets | arena
 ///     shard 1        ...
+///     later          runs of those, and of the others that grow, as they were needed
 ///
-/// The address space for all of it is reserved at the start, and committed and
-/// filled from the left of each part as it grows. A part never moves.
+/// What it begins with lies in one mapping, at `base`; where a process has the rest,
+/// its map says (RegionMap, AddressSpace.swift).
 package struct Region {
   package let base: UnsafeMutableRawPointer
+  package let map: UnsafeMutableRawPointer
 
-  package init(base: UnsafeMutableRawPointer) { self.base = base }
+  @inline(__always)
+  package init(base: UnsafeMutableRawPointer, map: UnsafeMutableRawPointer) {
+    self.base = base
+    self.map = map
+  }
+
+  // MARK: Making
+
+  /// What is mapped at `base`, with a map of it for so many shards; nil if there is no
+  /// memory for that.
+  package static func adopt(
+    _ base: UnsafeMutableRawPointer, size: UInt64, shards: UInt32
+  ) -> Region? {
+    guard let memory = calloc(1, RegionMap.size(shards: shards) + CacheLine.size) else {
+      return nil
+    }
+    let map = memory.alignedUp(toMultipleOf: CacheLine.size)
+    RegionMap.words(in: map).pointee.memory = memory
+    RegionMap.words(in: map).pointee.owner = OwnedLock.privateOwner
+    let region = Region(base: base, map: map)
+    region.space.begin(base, size: size)
+    return region
+  }
+
+  /// Takes all of it away from this process, and the map.
+  package func free() {
+    if let words = RegionMap.words(in: map).pointee.file {
+      processes.leave()
+      let file = SharedFile(words: words)
+      file.unmap()
+      file.close()
+    } else {
+      space.unmap()
+    }
+    freeMap()
+  }
+
+  /// The map alone.
+  package func freeMap() { CPlatform.free(RegionMap.words(in: map).pointee.memory) }
+
+  // MARK: Its first words
 
   package var header: UnsafeMutablePointer<RegionHeader> {
-    @inline(__always) get { base.assumingMemoryBound(to: RegionHeader.self) }
+    @inline(__always) get { RegionPage.header(in: base) }
   }
 
-  // The words of the header page that change, on cache lines of their own.
-  package var pagesUsed: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1024) }
-  package var pagesLimit: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1280) }
-  package var entriesUsed: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1152) }
-  package var entriesLimit: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1288) }
-  package var manualMs: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1408) }
-  /// When an automatic sweeper means to wake, in ticks of the clock; 0: it does
-  /// not, and need not be told of earlier deadlines.
-  package var plannedSweep: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1536) }
-  package var bytesLimit: UnsafeMutablePointer<Atomic<UInt64>> { base.atomic64(1296) }
-  /// Of hits and misses (HitHistory.swift); to the end of the page, not quite.
-  package var history: UnsafeMutableRawPointer { base + 1664 }
+  package var space: AddressSpace { AddressSpace(region: base, map: map) }
 
-  package var clock: Clock {
-    @inline(__always) get {
-      Clock(
-        baseNs: header.pointee.clockBaseNs, manualMs: manualMs,
-        isManual: header.pointee.isManualClock)
-    }
+  package var pagesUsed: UnsafeMutablePointer<Atomic<UInt64>> {
+    @inline(__always) get { RegionPage.pagesUsed(in: base).pointee.word }
   }
-}
-
-/// What a region is: written once when it is made, only read afterwards.
-package struct RegionHeader {
-  package static let magic: UInt64 = 0x6361_6368_6563_6F72  // "cachecor"
-  package static let layoutVersion: UInt32 = 2
-
-  package var magic: UInt64
-  package var layoutVersion: UInt32
-  package var shardCount: UInt32
-  package var policy: UInt32
-  package var flags: UInt32
-  package var clockBaseNs: UInt64
-  package var defaultTtlMs: UInt64
-  package var defaultTtiMs: UInt64
-  package var hashKey0: UInt64
-  package var hashKey1: UInt64
-  /// Pages in use before the first entry.
-  package var fixedPages: UInt64
-  package var geometry: Geometry
-
-  @inline(__always) package var isManualClock: Bool { flags & Options.manualClock != 0 }
-  @inline(__always) package var isNoEvict: Bool { flags & Options.noEvict != 0 }
-  @inline(__always)
-  package var reportsRemovals: Bool { flags & Options.reportRemovals != 0 }
-}
-
-/// Where things lie in the region, in bytes; the same in every shard.
-package struct Geometry {
-  package static let page = 4096
-  package static let headerSize = 4096
-
-  package var regionSize: UInt64
-  /// From one shard to the next.
-  package var shardStride: UInt64
-  package var bucketsOffset: UInt64
-  package var overflowOffset: UInt64
-  package var pagesOffset: UInt64
-  package var sketchOffset: UInt64
-  package var ghostsOffset: UInt64
-  package var arenaOffset: UInt64
-  package var arenaSize: UInt64
-  /// Buckets a shard begins with; it always has this many times a power of two
-  /// or is on the way from one to the next.
-  package var baseBuckets: UInt32
-  package var stripeCount: UInt32
-
-  /// Lays out `shardCount` shards with arenas of `arenaSize` bytes each. The
-  /// other parts get what the smallest entries could make them need.
-  package init(shardCount: UInt32, arenaSize: UInt64, baseBuckets: UInt32, stripeCount: UInt32) {
-    let control = Geometry.roundedToPages(
-      UInt64(ShardLayout.stripes) + UInt64(stripeCount) * UInt64(ReadStripe.size))
-    self.arenaSize = arenaSize
-    self.baseBuckets = baseBuckets
-    self.stripeCount = stripeCount
-    bucketsOffset = control
-    overflowOffset = bucketsOffset + Geometry.roundedToPages(arenaSize / 4)
-    pagesOffset = overflowOffset + Geometry.roundedToPages(arenaSize / 8)
-    sketchOffset = pagesOffset + Geometry.roundedToPages(arenaSize / 128)
-    ghostsOffset = sketchOffset + Geometry.roundedToPages(arenaSize / 4)
-    arenaOffset = ghostsOffset + Geometry.roundedToPages(arenaSize / 8)
-    shardStride = arenaOffset + arenaSize
-    regionSize = UInt64(Geometry.headerSize) + UInt64(shardCount) * shardStride
+  package var entriesUsed: UnsafeMutablePointer<Atomic<UInt64>> {
+    @inline(__always) get { RegionPage.entriesUsed(in: base).pointee.word }
+  }
+  package var entriesLimit: UnsafeMutablePointer<Atomic<UInt64>> {
+    @inline(__always) get { bounds.pointee.entries.word }
+  }
+  package var bytesLimit: UnsafeMutablePointer<Atomic<UInt64>> {
+    @inline(__always) get { bounds.pointee.bytes.word }
+  }
+  /// Whole pages within the bound in bytes; nil: no bound.
+  package var pagesLimit: UInt64? {
+    let bytes = bytesLimit.relaxed
+    return bytes == UInt64.max ? nil : bytes / UInt64(Geometry.page)
+  }
+  /// The bounds as options say them; 0: none.
+  package var maxEntries: UInt64 { entriesLimit.relaxed == UInt64.max ? 0 : entriesLimit.relaxed }
+  package var maxBytes: UInt64 { bytesLimit.relaxed == UInt64.max ? 0 : bytesLimit.relaxed }
+  package var manualMs: UnsafeMutablePointer<Atomic<UInt64>> {
+    @inline(__always) get { RegionPage.manualMs(in: base).pointee.word }
+  }
+  package var hastenBefore: UnsafeMutablePointer<Atomic<UInt64>> {
+    @inline(__always) get { RegionPage.hastenBefore(in: base).pointee.word }
   }
 
-  package static func roundedToPages(_ bytes: UInt64) -> UInt64 {
-    (bytes + UInt64(page) - 1) / UInt64(page) * UInt64(page)
+  /// The page that is seldom used.
+  package var tail: UnsafeMutableRawPointer {
+    base + Int(truncatingIfNeeded: header.pointee.geometry.tailOffset)
+  }
+  package var jitterState: UnsafeMutablePointer<Atomic<UInt64>> {
+    @inline(__always) get { RegionTail.jitterState(in: tail).pointee.word }
   }
 
-  /// Whether this could have come from `init`. For a header read from outside.
-  package func isSane(shardCount: UInt32) -> Bool {
-    guard arenaSize >= UInt64(Geometry.page), arenaSize <= 1 << 35,
-      arenaSize % UInt64(Geometry.page) == 0,
-      baseBuckets >= 1, baseBuckets <= 1 << 20,
-      stripeCount.nonzeroBitCount == 1, stripeCount <= 64,
-      shardCount.nonzeroBitCount == 1, shardCount <= Options.shardCountMax
-    else { return false }
-    let expected = Geometry(
-      shardCount: shardCount, arenaSize: arenaSize, baseBuckets: baseBuckets,
-      stripeCount: stripeCount)
-    return regionSize == expected.regionSize && shardStride == expected.shardStride
-      && bucketsOffset == expected.bucketsOffset && overflowOffset == expected.overflowOffset
-      && pagesOffset == expected.pagesOffset && sketchOffset == expected.sketchOffset
-      && ghostsOffset == expected.ghostsOffset && arenaOffset == expected.arenaOffset
+  private var bounds: UnsafeMutablePointer<RegionBounds> {
+    @inline(__always) get { RegionPage.bounds(in: base) }
   }
 }

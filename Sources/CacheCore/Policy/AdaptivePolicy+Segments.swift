@@ -1,116 +1,77 @@
 import Synchronization
 
-// The lists of the adaptive policy, which entry is in which, and how much they
-// hold.
+// The lists of the adaptive policy, and which entry is in which.
 
 extension AdaptivePolicy {
-  /// An entry's place, in three bits of its `term`.
-  enum Segment: UInt64 {
-    case none = 0
-    case windowYoung = 1
-    case windowOld = 2
-    case probationYoung = 3
-    case probationOld = 4
-    case protected = 5
-    case probationYoungCheckpoint = 6
-    case probationOldCheckpoint = 7
+  /// An entry's place, in three bits of its `expiry`.
+  struct Segment: Equatable {
+    let rawValue: UInt64
 
-    var isCheckpoint: Bool { rawValue >= 6 }
+    static let window = Segment(rawValue: 1)
+    static let probation = Segment(rawValue: 2)
+    static let protected = Segment(rawValue: 3)
+    static let probationCheckpoint = Segment(rawValue: 4)
+
+    var isCheckpoint: Bool { self == .probationCheckpoint }
     /// The place without the flag.
-    var plain: Segment {
-      switch self {
-      case .probationYoungCheckpoint: return .probationYoung
-      case .probationOldCheckpoint: return .probationOld
-      default: return self
-      }
-    }
-    var withCheckpoint: Segment {
-      self == .probationYoung ? .probationYoungCheckpoint : .probationOldCheckpoint
-    }
+    var plain: Segment { isCheckpoint ? .probation : self }
+    /// Whether an entry can have it.
+    var isValid: Bool { (1...4).contains(rawValue) }
   }
+
+  package static let listCount = 3
 
   var count: UInt64 {
-    var sum: UInt64 = 0
-    for number in 0..<5 { sum += listState(number).pointee.count }
-    return sum
+    listState(0).pointee.count + listState(1).pointee.count + listState(2).pointee.count
   }
 
-  // Sizes are entries or units, as the bound is. Which of them that is can change
-  // when the cache is resized, so both are kept.
-
-  var windowSize: UInt64 {
-    isByEntries
-      ? list(.windowYoung).count + list(.windowOld).count : state.pointee.windowUnits
+  @inline(__always)
+  func listState(_ number: Int) -> UnsafeMutablePointer<RecencyState> {
+    ShardControl.recency.elements(in: memory.control) + number
   }
 
-  private var probationSize: UInt64 {
-    isByEntries
-      ? list(.probationYoung).count + list(.probationOld).count
-      : state.pointee.probationUnits
+  @inline(__always)
+  func segmentList(_ place: Segment) -> RecencyList {
+    RecencyList(
+      state: listState(Int(truncatingIfNeeded: place.plain.rawValue) &- 1), places: places)
   }
 
-  var protectedSize: UInt64 {
-    isByEntries ? list(.protected).count : state.pointee.protectedUnits
-  }
+  @inline(__always)
+  func entry(_ ref: Ref) -> Entry { places.entry(ref) }
 
-  var mainSize: UInt64 { probationSize + protectedSize }
-  var total: UInt64 { windowSize + mainSize }
-
-  /// The window's target without its fraction. It lies between 0 and the
-  /// capacity.
-  var wholeTarget: Double { Double(UInt64(state.pointee.windowTarget)) }
-
-  var averageSize: Double {
-    isByEntries || count == 0 ? 1 : Double(total) / Double(count)
-  }
-
-  func size(_ ref: Ref) -> UInt64 { isByEntries ? 1 : UInt64(entry(ref).units) }
-
-  func addUnits(of ref: Ref, to place: Segment, sign isAdded: Bool) {
-    let units = UInt64(entry(ref).units)
-    addUnits(isAdded ? units : 0 &- units, to: place)
-  }
-
-  func shrink(_ ref: Ref, by units: UInt32) { addUnits(0 &- UInt64(units), to: segment(ref)) }
-
-  private func addUnits(_ change: UInt64, to place: Segment) {
-    switch place.plain {
-    case .windowYoung, .windowOld: state.pointee.windowUnits &+= change
-    case .protected: state.pointee.protectedUnits &+= change
-    default: state.pointee.probationUnits &+= change
-    }
-  }
-
-  func listState(_ number: Int) -> UnsafeMutablePointer<RecencyList.State> {
-    (lists + number * MemoryLayout<RecencyList.State>.stride)
-      .assumingMemoryBound(to: RecencyList.State.self)
-  }
-
-  func list(_ place: Segment) -> RecencyList {
-    RecencyList(state: listState(Int(place.plain.rawValue) - 1), arenaBase: arenaBase)
-  }
-
-  func entry(_ ref: Ref) -> Entry { Entry(arenaBase + Int(ref) * Entry.unit) }
-
+  @inline(__always)
   func segment(_ ref: Ref) -> Segment {
     Segment(
-      rawValue: (entry(ref).term.relaxed & Entry.Mark.segment) >> Entry.Mark.segmentShift)!
+      rawValue: (entry(ref).expiryWord.relaxed & Entry.Mark.segment) >> Entry.Mark.segmentShift)
   }
 
   func setSegment(_ ref: Ref, _ place: Segment) {
-    let term = entry(ref).term
-    term.relaxed = term.relaxed & ~Entry.Mark.segment | place.rawValue << Entry.Mark.segmentShift
+    let word = entry(ref).expiryWord
+    word.relaxed = word.relaxed & ~Entry.Mark.segment | place.rawValue << Entry.Mark.segmentShift
   }
 
-  func link(_ ref: Ref, _ place: Segment, asOldest: Bool = false) {
-    setSegment(ref, place)
-    if asOldest { list(place).addOldest(ref) } else { list(place).add(ref) }
-    addUnits(of: ref, to: place, sign: true)
+  /// Counts a use in the entry; every fourth goes to the sketch, with those before it.
+  @inline(__always)
+  func countUse(_ ref: Ref, _ hash: UInt64) {
+    let word = entry(ref).expiryWord
+    let marks = word.relaxed
+    if marks & Entry.Mark.uses != Entry.Mark.uses {
+      word.relaxed = marks &+ Entry.Mark.use
+    } else if hasTables {
+      word.relaxed = marks & ~Entry.Mark.uses
+      sketch.add(hash, uses: AdaptivePolicy.usesAtOnce)
+    }
   }
 
-  func unlink(_ ref: Ref) {
-    let place = segment(ref)
-    list(place).remove(ref)
-    addUnits(of: ref, to: place, sign: false)
+  private static let usesAtOnce: UInt64 = 4
+
+  /// `ref` takes the place of `old` in everything.
+  func relink(_ old: Ref, as ref: Ref) {
+    let place = segment(old)
+    let mask = Entry.Mark.segment | Entry.Mark.uses
+    let word = entry(ref).expiryWord
+    word.relaxed = word.relaxed & ~mask | entry(old).expiryWord.relaxed & mask
+    segmentList(place).relink(old, as: ref)
+    if place.isCheckpoint { checkpoints.replace(old, by: ref) }
   }
 }

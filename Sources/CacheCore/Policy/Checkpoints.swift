@@ -4,24 +4,26 @@
 ///
 /// 128 bytes for the whole list, where a time in each entry would be four in
 /// each.
-struct Checkpoints {
-  static let countMax = 16
-  static let size = 8 + countMax * 8
+package struct Checkpoints {
+  package static let countMax = 16
 
   private let count: UnsafeMutablePointer<UInt32>
-  /// Pairs of a reference and a time, oldest first.
-  private let pairs: UnsafeMutablePointer<(ref: Ref, clock: UInt32)>
+  /// Oldest first.
+  private let pairs: UnsafeMutablePointer<Checkpoint>
 
-  init(_ base: UnsafeMutableRawPointer) {
-    count = base.assumingMemoryBound(to: UInt32.self)
-    pairs = (base + 8).assumingMemoryBound(to: (ref: Ref, clock: UInt32).self)
+  /// `control`: the shard's control area.
+  init(control: UnsafeMutableRawPointer) {
+    count = ShardControl.checkpointCount(in: control)
+    pairs = ShardControl.checkpoints.elements(in: control)
   }
 
   var isFull: Bool { count.pointee == UInt32(Checkpoints.countMax) }
   var oldestClock: UInt32? { count.pointee == 0 ? nil : pairs[0].clock }
 
+  func clear() { count.pointee = 0 }
+
   func append(_ ref: Ref, clock: UInt32) {
-    pairs[Int(count.pointee)] = (ref, clock)
+    pairs[Int(count.pointee)] = Checkpoint(ref: ref, clock: clock)
     count.pointee += 1
   }
 
@@ -34,9 +36,19 @@ struct Checkpoints {
     return nil
   }
 
-  /// The entry moved, or left and its neighbour stands for it now.
+  /// The entry is `other` now.
   func replace(_ ref: Ref, by other: Ref) {
     if let position = position(ref) { pairs[position].ref = other }
+  }
+
+  /// The entry left, and its neighbour stands for it now, which came later: part of
+  /// the way to the next checkpoint, or to `clock`, of the `spacing` entries between.
+  func pass(_ ref: Ref, to neighbour: Ref, spacing: UInt32, clock: UInt32) {
+    guard let position = position(ref) else { return }
+    let next = position + 1 < total ? pairs[position + 1].clock : clock
+    let between = next &- pairs[position].clock
+    pairs[position] = Checkpoint(
+      ref: neighbour, clock: pairs[position].clock &+ between / max(1, spacing / 2))
   }
 
   func remove(_ ref: Ref) {

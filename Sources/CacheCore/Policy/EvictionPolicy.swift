@@ -5,39 +5,24 @@
 /// Either LRU, one list in order of use and exact, or the policy of
 /// AdaptivePolicy.swift, whose many parts are put together only there.
 package struct EvictionPolicy {
-  /// Bytes that a policy keeps in the shard's control area.
-  package static let controlSize = 384
-
-  private let control: UnsafeMutableRawPointer
-  private let shardBase: UnsafeMutableRawPointer
-  private let region: Region
+  private let memory: ShardMemory
 
   @inline(__always)
-  package init(
-    control: UnsafeMutableRawPointer, shardBase: UnsafeMutableRawPointer, region: Region
-  ) {
-    self.control = control
-    self.shardBase = shardBase
-    self.region = region
-  }
+  package init(_ memory: ShardMemory) { self.memory = memory }
 
   package var isAdaptive: Bool {
-    @inline(__always) get { region.header.pointee.policy == Options.policyAdaptive }
+    @inline(__always) get { memory.region.header.pointee.policy == RegionHeader.Policy.adaptive }
   }
 
-  private var lru: RecencyList {
+  var lru: RecencyList {
     @inline(__always) get {
       RecencyList(
-        state: control.assumingMemoryBound(to: RecencyList.State.self),
-        arenaBase: shardBase
-          + Int(truncatingIfNeeded: region.header.pointee.geometry.arenaOffset))
+        state: ShardControl.recency.elements(in: memory.control), places: memory.blocks)
     }
   }
 
-  private var adaptive: AdaptivePolicy {
-    @inline(__always) get {
-      AdaptivePolicy(control: control, shardBase: shardBase, region: region)
-    }
+  var adaptive: AdaptivePolicy {
+    @inline(__always) get { AdaptivePolicy(memory) }
   }
 
   /// 32 bits of hash, spread over 64.
@@ -52,9 +37,10 @@ package struct EvictionPolicy {
   @inline(never) private func addAdaptive(_ ref: Ref) { adaptive.add(ref) }
   @inline(never) private func useAdaptive(_ ref: Ref, _ hash: UInt32) {
     adaptive.use(ref, spread(hash))
+    adaptive.passTime(uses: 1)
   }
-  @inline(never) private func expectAdaptive(_ hash: UInt32, orGone: Bool) {
-    adaptive.expect(spread(hash), orGone: orGone)
+  @inline(never) private func prefetchAdaptive(_ hash: UInt32) {
+    adaptive.prefetch(spread(hash))
   }
   @inline(never) private func removeAdaptive(_ ref: Ref) { adaptive.remove(ref) }
   @inline(never) private func relinkAdaptive(_ old: Ref, as ref: Ref) {
@@ -74,15 +60,13 @@ package struct EvictionPolicy {
 
   @inline(__always)
   package func use(_ ref: Ref, _ hash: UInt32) {
-    isAdaptive ? useAdaptive(ref, hash) : lru.renew(ref)
+    isAdaptive ? useAdaptive(ref, hash) : lru.moveToNewest(ref)
   }
 
-  /// A key will be used, or, `orGone`, added or evicted: asks for the memory of
-  /// what the policy knows of it.
+  /// A key will be added or evicted: asks for the memory of what the policy knows
+  /// of it.
   @inline(__always)
-  package func expect(_ hash: UInt32, orGone: Bool) {
-    if isAdaptive { expectAdaptive(hash, orGone: orGone) }
-  }
+  package func prefetch(_ hash: UInt32) { if isAdaptive { prefetchAdaptive(hash) } }
 
   /// Entries were used, in the order in which `forEach` calls its body. Becomes
   /// part of its caller, so that nothing is called through a pointer.
@@ -90,10 +74,14 @@ package struct EvictionPolicy {
   package func use(each forEach: (_ body: (Ref, UInt32) -> Void) -> Void) {
     if isAdaptive {
       let adaptive = adaptive
-      forEach { adaptive.use($0, spread($1)) }
+      var count: UInt64 = 0
+      forEach {
+        adaptive.use($0, spread($1))
+        count &+= 1
+      }
+      adaptive.passTime(uses: count)
     } else {
-      let lru = lru
-      forEach { ref, _ in lru.renew(ref) }
+      lru.moveToNewest(each: forEach)
     }
   }
 
@@ -104,19 +92,15 @@ package struct EvictionPolicy {
   /// that was just used.
   @inline(__always)
   package func replace(_ old: Ref, by ref: Ref, _ hash: UInt32) {
-    relink(old, as: ref)
-    use(ref, hash)
+    if !isAdaptive { return lru.replace(old, byNewest: ref) }
+    relinkAdaptive(old, as: ref)
+    useAdaptive(ref, hash)
   }
 
   /// `ref` is a copy of `old` and takes its place as it is.
   @inline(__always)
   package func relink(_ old: Ref, as ref: Ref) {
     isAdaptive ? relinkAdaptive(old, as: ref) : lru.relink(old, as: ref)
-  }
-
-  /// The entry's block has become smaller by so many units.
-  package func shrink(_ ref: Ref, by units: UInt32) {
-    if isAdaptive { adaptive.shrink(ref, by: units) }
   }
 
   /// The entry to forget next, by the uses it was told of. Whoever asks removes it.
@@ -131,7 +115,7 @@ package struct EvictionPolicy {
   // LRU's order, for who knows of other uses.
 
   package var oldest: Ref? { lru.oldest }
-  package func renew(_ ref: Ref) { lru.renew(ref) }
+  package func moveToNewest(_ ref: Ref) { lru.moveToNewest(ref) }
 
   /// What is probably forgotten after `ref`, if that can be told for nothing.
   @inline(__always)
@@ -141,11 +125,15 @@ package struct EvictionPolicy {
   /// for them. False if the system refused.
   package func dropTables() -> Bool { isAdaptive ? adaptive.dropTables() : true }
 
-  /// Makes its memory usable again in a region that was filled before.
-  func restore() throws(Unsound) { if isAdaptive { try adaptive.restore() } }
+  /// After a death: what the policy keeps of these entries, from what they say of
+  /// themselves; the one that was used last comes first.
+  package func recover(_ order: BlockOrder) {
+    isAdaptive ? adaptive.recover(order) : lru.recover(order)
+  }
 
   /// Checks what it keeps. The number of entries.
-  func audit(isEntry: (Ref) -> Bool) throws(Unsound) -> UInt64 {
-    isAdaptive ? try adaptive.audit(isEntry: isEntry) : try lru.audit(isEntry: isEntry)
+  func checkInvariants(isEntry: (Ref) -> Bool) throws(CorruptRegion) -> UInt64 {
+    isAdaptive
+      ? try adaptive.checkInvariants(isEntry: isEntry) : try lru.checkInvariants(isEntry: isEntry)
   }
 }

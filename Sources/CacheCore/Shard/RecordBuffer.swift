@@ -7,6 +7,9 @@ package struct RecordBuffer {
   /// What the first record that did not fit would have taken.
   package private(set) var needed = 0
 
+  /// Whether there was something to write, and room for none of it.
+  package var isTooSmall: Bool { count == 0 && needed > 0 }
+
   package init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
 
   @inline(__always)

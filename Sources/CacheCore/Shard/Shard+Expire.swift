@@ -3,14 +3,24 @@ import CPlatform
 // Expiry is in two steps. When a page's time has come its entries are looked
 // at, those whose time is up are marked and counted, and the page is filed again
 // under the next deadline: that is what `count` and the backlog are told from.
-// Marked entries are then removed, page by page. Readers need neither step: they
-// compare deadlines themselves.
+// Marked entries are then removed, page by page. An entry with a window (Shard+Window.swift)
+// is marked when that is over; until then its page is filed again under the window's end.
+// Readers need neither step: they compare deadlines themselves.
 
 extension Shard {
   /// Has the page of a new entry, or one with a new deadline, looked at in time.
   @inline(__always)
-  package func schedule(_ ref: Ref, end: UInt64) {
-    if end != Clock.never { wheel.file(PageTable.page(of: ref), at: end) }
+  package func schedule(_ ref: Ref) {
+    let due = due(ref)
+    if due != Clock.never { wheel.file(PageTable.page(of: ref), at: due) }
+  }
+
+  /// The same for an entry without a window, by what is known of it.
+  @inline(__always)
+  func schedule(_ ref: Ref, deadline: UInt64, lastUsed: UInt64) {
+    let tti = header.pointee.defaultTtiMs
+    let due = tti == 0 ? deadline : min(deadline, lastUsed &+ tti)
+    if due != Clock.never { wheel.file(PageTable.page(of: ref), at: due) }
   }
 
   /// Marks what has expired in up to `pageLimit` pages. False if there may be
@@ -23,7 +33,7 @@ extension Shard {
       switch wheel.step(by: now) {
       case .due(let page, let next):
         let count = mark(page, at: now)
-        if let next, count >= Shard.manyInPage { expectPage(next) }
+        if let next, count >= Shard.manyInPage { prefetchPage(next) }
       case .refiled: break
       case .nothing: return true
       }
@@ -36,9 +46,10 @@ extension Shard {
 
   /// Asks for the memory of a page that is about to be marked, while this one's
   /// entries are removed.
-  private func expectPage(_ page: PageTable.Index) {
-    let start = arenaBase + Int(page) * Geometry.page
-    for line in 0..<(Geometry.page / 64) { platform_prefetch(start + line * 64) }
+  private func prefetchPage(_ page: PageTable.Index) {
+    let start = page * PageTable.unitsPerPage
+    let step = Ref(CacheLine.size / Entry.unit)
+    for line in 0..<PageTable.unitsPerPage / step { memory.blocks.prefetch(start + line * step) }
   }
 
   /// Marks what has expired in a page; how many it marked.
@@ -46,12 +57,16 @@ extension Shard {
     var (expired, next) = (UInt16(0), Clock.never)
     forEachEntry(in: page) { ref, entry in
       if entry.hasMark(Entry.Mark.expired) { return }
-      let (use, term) = (entry.useNow, entry.termNow)
-      if isExpired(use, term, at: now) {
+      let (access, expiry) = (entry.access, entry.expiry)
+      if !isExpired(access, expiry, at: now) {
+        next = min(next, end(access, expiry))
+      } else if isInWindow(entry, access, expiry, at: now) {
+        countWindowed(ref)
+        next = min(next, lastEnd(entry, access, expiry))
+      } else {
+        if access.hasWindow { uncountWindowed(ref) }
         entry.setMark(Entry.Mark.expired)
         expired += 1
-      } else {
-        next = min(next, end(use, term))
       }
     }
     if expired > 0 { wheel.addExpired(expired, in: page) }
@@ -80,27 +95,30 @@ extension Shard {
       for i in 0..<count {
         let (ref, hash) = found[i]
         let entry = entry(ref)
-        let (use, term) = (entry.useNow, entry.termNow)
-        guard isExpired(use, term, at: now) else {
+        let (access, expiry) = (entry.access, entry.expiry)
+        let last = lastEnd(entry, access, expiry)
+        guard last <= now else {
           // A reader whose clock was behind has used it since it was marked.
           revive(ref)
-          schedule(ref, end: end(use, term))
+          schedule(ref)
           continue
         }
-        let lag = now - end(use, term)
+        let lag = now - last
         counters.pointee.longestLagMs = max(counters.pointee.longestLagMs, lag)
         remove(ref, hash: hash, because: .expired)
         removed += 1
       }
-      counters.pointee.expirations += removed
       return removed
     }
   }
 
-  /// Takes back that an entry was marked as expired.
+  /// Takes back that an entry was marked as expired, or counted as being in its window.
+  @inline(__always)
   package func revive(_ ref: Ref) {
-    guard entry(ref).hasMark(Entry.Mark.expired) else { return }
-    entry(ref).clearMark(Entry.Mark.expired)
+    let entry = entry(ref)
+    if entry.access.hasWindow { uncountWindowed(ref) }
+    guard entry.hasMark(Entry.Mark.expired) else { return }
+    entry.clearMark(Entry.Mark.expired)
     wheel.removeExpired(in: PageTable.page(of: ref))
   }
 
@@ -121,6 +139,23 @@ extension Shard {
     return (removed, wheel.firstDue == nil && !wheel.mayBeDue(by: now))
   }
 
+  /// Expired entries removed at a time to make room for one.
+  private static let expiredAtOnce: UInt64 = 16
+
+  /// Removes a few expired entries, if there are any; how many.
+  @inline(__always)
+  package func removeSomeExpired(at now: UInt64) -> UInt64 {
+    !wheel.hasDue && !wheel.mayBeDue(by: now) ? 0 : removeSomeExpiredSlow(at: now)
+  }
+
+  @inline(never)
+  private func removeSomeExpiredSlow(at now: UInt64) -> UInt64 {
+    while true {
+      let (removed, isDone) = removeExpired(at: now, limit: Shard.expiredAtOnce) { false }
+      if removed > 0 || isDone { return removed }
+    }
+  }
+
   /// Calls `body` for each entry that begins in the page and is in use.
   @inline(__always)
   package func forEachEntry(in page: PageTable.Index, _ body: (Ref, Entry) -> Void) {
@@ -131,47 +166,5 @@ extension Shard {
       if !entry.hasFlag(Entry.Flag.hole), !entry.isDead { body(ref, entry) }
       ref += entry.units
     }
-  }
-
-  /// Pages that an empty shard takes out of the wheel in one step.
-  private static let pagesForgottenAtOnce = 1024
-  /// Buckets taken back in one step.
-  package static let contractionsAtOnce = 64
-
-  /// Gives unused memory back to the system, one step at a time.
-  package func trim() -> Discard {
-    if counters.pointee.entries == 0, arena.state.pointee.usedUnits == 0 {
-      if !wheel.reset(atMost: Shard.pagesForgottenAtOnce) { return .more }
-      index.reset()
-    }
-    if !policy.dropTables() { return .failed }
-    let isContracting = contractIndex() && index.isSparse(entries: counters.pointee.entries)
-    // Every return interrupts the readers on other cores: not for a page at a time.
-    if isContracting, index.unusedBytes < Span.discardStep { return .more }
-    let result = index.trim()
-    if result != .done { return result }
-    return isContracting ? .more : arena.trim()
-  }
-
-  /// Takes some buckets back if there are far too many. False if there is no
-  /// memory for that at present.
-  @discardableResult
-  package func contractIndex(atMost limit: Int = Shard.contractionsAtOnce) -> Bool {
-    for _ in 0..<limit where index.isSparse(entries: counters.pointee.entries) {
-      if !index.contract() { return false }
-    }
-    return true
-  }
-
-  // MARK: Pace
-
-  /// Lifetimes stored, for the pace of an automatic sweeper: the average of
-  /// about the last sixteen.
-  @inline(__always)
-  package func noteLifetime(until deadline: UInt64, from now: UInt64) {
-    guard deadline != Clock.never, deadline > now else { return }
-    let typical = counters.pointee.typicalTtlMs
-    counters.pointee.typicalTtlMs =
-      typical == 0 ? deadline - now : typical - typical / 16 + (deadline - now) / 16
   }
 }

@@ -42,27 +42,17 @@ extension Shard {
   }
 
   /// Removes live entries with the prefix from `position` on, as `scan` would
-  /// list them, and expired ones too if asked to.
+  /// list them, those in their window, and expired ones too if asked to. How many live
+  /// ones, in `removed`.
   package func removeEntries(
     _ prefix: UnsafeRawBufferPointer, from position: UInt64, removed: inout UInt64,
     at now: UInt64, andExpired: Bool
   ) -> UInt64? {
     walk(prefix, from: position) { ref in
       let isLive = isLive(ref, at: now)
-      guard isLive || andExpired else { return }
-      discard(ref, isLive: isLive)
+      guard isLive || andExpired || isInWindow(ref, at: now) else { return }
+      remove(ref, because: isLive ? .deleted : .expired)
       if isLive { removed += 1 }
-    }
-  }
-
-  /// Removes an entry, and counts it.
-  package func discard(_ ref: Ref, isLive: Bool) {
-    remove(ref, because: isLive ? .deleted : .expired)
-    region.entryBudget.give(1)
-    if isLive {
-      counters.pointee.deletes += 1
-    } else {
-      counters.pointee.expirations += 1
     }
   }
 
@@ -114,33 +104,34 @@ extension Shard {
   private func hasPrefix(_ ref: Ref, _ prefix: UnsafeRawBufferPointer) -> Bool {
     guard let start = prefix.baseAddress else { return true }
     let entry = entry(ref)
-    let key = entry.key(entry.useNow)
+    let key = entry.key(entry.access)
     return key.count >= prefix.count && platform_equal(key.baseAddress!, start, prefix.count)
   }
 
-  private static let recordHeaderSize = 24
+  private static let recordHeaderSize = MemoryLayout<ScanRecord>.size
 
   /// The size of all records of a group.
   private func size(of group: Slice<UnsafeMutableBufferPointer<Place>>, at now: UInt64) -> Int {
     var total = 0
     for place in group where isLive(place.ref, at: now) {
-      total += RecordBuffer.rounded(Shard.recordHeaderSize + entry(place.ref).useNow.keySize)
+      total += RecordBuffer.rounded(Shard.recordHeaderSize + entry(place.ref).access.keySize)
     }
     return total
   }
 
   /// Writes one record, as cachecore_scan_record_t has it.
-  private func append(_ ref: Ref, to buffer: inout RecordBuffer, exactNow: UInt64) -> Bool {
+  package func append(_ ref: Ref, to buffer: inout RecordBuffer, exactNow: UInt64) -> Bool {
     let entry = entry(ref)
-    let (use, term) = (entry.useNow, entry.termNow)
+    let (access, expiry) = (entry.access, entry.expiry)
     let headerSize = Shard.recordHeaderSize
-    guard let record = buffer.append(size: headerSize + use.keySize) else { return false }
-    record.storeBytes(of: UInt32(RecordBuffer.rounded(headerSize + use.keySize)), as: UInt32.self)
-    record.storeBytes(of: UInt32(use.keySize), toByteOffset: 4, as: UInt32.self)
-    record.storeBytes(of: entry.valueSize(use, term), toByteOffset: 8, as: UInt64.self)
+    guard let record = buffer.append(size: headerSize + access.keySize) else { return false }
     record.storeBytes(
-      of: Shard.remaining(until: end(use, term), at: exactNow), toByteOffset: 16, as: Int64.self)
-    platform_copy(record + headerSize, entry.base + use.keyOffset, use.keySize)
+      of: ScanRecord(
+        recordSize: UInt32(RecordBuffer.rounded(headerSize + access.keySize)),
+        keySize: UInt32(access.keySize), valueSize: entry.valueSize(access, expiry),
+        ttlMs: Shard.remaining(until: end(access, expiry), at: exactNow)),
+      as: ScanRecord.self)
+    platform_copy(record + headerSize, entry.base + access.keyOffset, access.keySize)
     return true
   }
 

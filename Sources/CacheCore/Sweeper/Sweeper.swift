@@ -9,6 +9,15 @@ import Synchronization
 /// trigger, pause and a new interval at once, however long it meant to sleep;
 /// and it looks at the phase between slices of a sweep.
 ///
+/// **Pace**: a sweep begins no sooner than one interval after the last one ended,
+/// triggers apart. The interval in force is in the state, and what `status` tells.
+/// Without one asked for it is chosen after each sweep from the lifetimes stored; a
+/// write has it chosen anew before that if it seems to be too long.
+///
+/// **Sharing**: of the processes that have a cache in common each may have a sweeper, and
+/// one of them leads (Sweeper+Leader.swift): it sweeps by its schedule. The others stand
+/// by, and look every second whether it still lives.
+///
 /// A view of the state in the cache's handle: a thread belongs to a process,
 /// not to the region.
 package struct Sweeper {
@@ -35,52 +44,21 @@ package struct Sweeper {
     }
   }
 
-  /// Guarded by `lock`. Lies behind the words below, which are atomic.
-  struct State {
-    /// Counts starts: which run a thread, or who stops it, belongs to.
-    var run: UInt32
-    var flags: UInt32
-    var thread: UInt64
-    var intervalMs: UInt64
-    var sliceNs: UInt64
-    /// When the next scheduled sweep is due.
-    var nextRunNs: UInt64
-    /// When the thread means to wake; 0: when told.
-    var wakeDueNs: UInt64
-    var firstTrigger: UnsafeMutablePointer<Trigger>?
-    var lastTrigger: UnsafeMutablePointer<Trigger>?
-    var report: SweeperReport
-  }
-
-  /// A caller who waits for a sweep; on its stack.
-  struct Trigger {
-    /// 0: waiting, 1: done, 2: the sweeper was stopped instead. First, so that
-    /// its address is the trigger's.
-    var doneWord: UInt32
-    var removed: UInt64
-    var next: UnsafeMutablePointer<Trigger>?
-  }
-
   let handle: CacheHandle
 
   init(_ handle: CacheHandle) { self.handle = handle }
 
-  var state: UnsafeMutablePointer<State> {
-    (handle.sweeper + 64).assumingMemoryBound(to: State.self)
-  }
+  var state: UnsafeMutablePointer<SweeperState> { Workspace.sweeper(in: handle.workspace) }
   var cache: Cache { Cache(handle) }
 
-  package var lock: Lock { Lock(handle.sweeper.atomic32(0)) }
-  /// Incremented by every change the thread should notice; it sleeps on it.
-  private var wakeWord: UnsafeMutablePointer<Atomic<UInt32>> { handle.sweeper.atomic32(4) }
-  /// Changed under the lock, read without it between slices.
-  private var phaseWord: UnsafeMutablePointer<Atomic<UInt32>> { handle.sweeper.atomic32(8) }
-  /// The last run whose thread has nothing more to do with the cache.
-  private var exitedWord: UnsafeMutablePointer<Atomic<UInt32>> { handle.sweeper.atomic32(12) }
-  /// When the present slice began; 0: none. Written without the lock.
-  private var sliceStart: UnsafeMutablePointer<Atomic<UInt64>> { handle.sweeper.atomic64(16) }
-  /// Whether a trigger waits. Read without the lock.
-  private var isTriggered: UnsafeMutablePointer<Atomic<UInt32>> { handle.sweeper.atomic32(24) }
+  private var words: UnsafeMutablePointer<SweeperWords> { handle.sweeperWords }
+  package var lock: Lock { Lock(words.pointee.lock.word) }
+  private var wakeWord: UnsafeMutablePointer<Atomic<UInt32>> { words.pointee.wake.word }
+  var phaseWord: UnsafeMutablePointer<Atomic<UInt32>> { words.pointee.phase.word }
+  private var exitedWord: UnsafeMutablePointer<Atomic<UInt32>> { words.pointee.exited.word }
+  private var sliceStart: UnsafeMutablePointer<Atomic<UInt64>> { words.pointee.sliceStartNs.word }
+  private var isTriggered: UnsafeMutablePointer<Atomic<UInt32>> { words.pointee.isTriggered.word }
+  private var isHastened: UnsafeMutablePointer<Atomic<UInt32>> { words.pointee.isHastened.word }
 
   private func setPhase(_ phase: UInt32) {
     phaseWord.pointee.store(phase, ordering: .releasing)
@@ -112,12 +90,12 @@ package struct Sweeper {
     }
     guard phaseWord.relaxed == Phase.stopped else { return .state }
     state.pointee.flags = options.flags
-    state.pointee.intervalMs = min(options.intervalMs, Sweeper.intervalMsMax)
+    state.pointee.askedMs = min(options.intervalMs, Sweeper.intervalMsMax)
     let sliceUs = options.maxSliceUs == 0 ? Sweeper.defaultSliceUs : options.maxSliceUs
     state.pointee.sliceNs = min(sliceUs, Sweeper.sliceUsMax) * 1000
     let now = platform_now_ns()
-    let isAtOnce = options.flags & Sweeper.runAtOnce != 0
-    state.pointee.nextRunNs = isAtOnce ? now : plannedRun(after: now)
+    beginInterval(at: now)
+    if options.flags & Sweeper.runAtOnce != 0 { state.pointee.nextRunNs = now }
     state.pointee.run &+= 1
     setPhase(Phase.running)
     let error = platform_thread_start(
@@ -190,8 +168,8 @@ package struct Sweeper {
     lock.withLock {
       let phase = phaseWord.relaxed
       guard phase == Phase.running || phase == Phase.paused else { return .state }
-      state.pointee.intervalMs = min(ms, Sweeper.intervalMsMax)
-      state.pointee.nextRunNs = plannedRun(after: platform_now_ns())
+      state.pointee.askedMs = min(ms, Sweeper.intervalMsMax)
+      beginInterval(at: platform_now_ns())
       signal()
       return .ok
     }
@@ -199,9 +177,9 @@ package struct Sweeper {
 
   /// Waits for a sweep of its own.
   package func trigger(removed: inout UInt64) -> Outcome {
-    var trigger = Trigger(doneWord: 0, removed: 0, next: nil)
+    var trigger = SweepTrigger()
     return withUnsafeMutablePointer(to: &trigger) { trigger in
-      let done = UnsafeMutableRawPointer(trigger).atomic32(0)
+      let done = trigger.pointee.done.word
       lock.acquire()
       let phase = phaseWord.relaxed
       guard phase == Phase.running || phase == Phase.paused else {
@@ -229,38 +207,30 @@ package struct Sweeper {
     }
   }
 
-  /// Something is due before an automatic sweeper means to wake.
-  package func wake(by deadline: UInt64) {
-    lock.acquire()
-    let now = cache.clock.coarse
-    let waitMs = max(deadline > now ? deadline - now : 0, Sweeper.automaticPaceMs)
-    let runNs = platform_now_ns() + waitMs * 1_000_000
-    if phaseWord.relaxed == Phase.running, runNs < state.pointee.nextRunNs {
-      state.pointee.nextRunNs = runNs
-      cache.region.plannedSweep.relaxed = deadline
-      signal()
-    }
-    lock.release()
-  }
-
   // MARK: The thread
 
   private func run() {
     lock.acquire()
     while phaseWord.relaxed != Phase.stopping {
+      shortenInterval()
       if let trigger = takeTrigger() {
         let (removed, isWhole) = sweep { phaseWord.relaxed != Phase.stopping }
         finish(trigger, removed: removed, isDone: isWhole)
+      } else if standsBy() {
+        sleep(atMost: Sweeper.standByNs, isScheduled: false)
       } else if phaseWord.relaxed == Phase.running,
         platform_now_ns() >= state.pointee.nextRunNs
       {
         _ = sweep { phaseWord.relaxed == Phase.running && isTriggered.relaxed == 0 }
-        state.pointee.nextRunNs = plannedRun(after: platform_now_ns())
+        beginInterval(at: platform_now_ns())
       } else {
-        sleep()
+        sleep(
+          atMost: cache.region.isShared ? Sweeper.standByNs : UInt64.max,
+          isScheduled: phaseWord.relaxed == Phase.running)
       }
     }
-    cache.region.plannedSweep.relaxed = 0
+    resign()
+    cache.region.hastenBefore.relaxed = 0
     while let trigger = takeTrigger() { finish(trigger, removed: 0, isDone: false) }
     let run = state.pointee.run
     lock.release()
@@ -268,19 +238,16 @@ package struct Sweeper {
     platform_futex_wake(exitedWord, Int32.max)
   }
 
-  /// Waits for the next sweep or the next change, without the lock.
-  private func sleep() {
-    let seen = wakeWord.relaxed
-    let isScheduled = phaseWord.relaxed == Phase.running
+  /// Waits for the next sweep, or so long, or the next change, without the lock.
+  private func sleep(atMost limitNs: UInt64, isScheduled: Bool) {
+    let seen = wakeWord.pointee.load(ordering: .acquiring)
+    if isHastened.relaxed != 0 { return }
     let now = platform_now_ns()
-    let next = state.pointee.nextRunNs
-    state.pointee.wakeDueNs = isScheduled ? next : 0
+    let next = max(now, state.pointee.nextRunNs)
+    let wait = isScheduled ? min(limitNs, next - now) : limitNs
+    state.pointee.wakeDueNs = isScheduled ? now + wait : 0
     lock.release()
-    if !isScheduled {
-      platform_futex_wait(wakeWord, seen, UInt64.max)
-    } else if next > now {
-      platform_futex_wait(wakeWord, seen, next - now)
-    }
+    if wait > 0 { platform_futex_wait(wakeWord, seen, wait) }
     lock.acquire()
     state.pointee.wakeDueNs = 0
   }
@@ -308,7 +275,7 @@ package struct Sweeper {
 
   // MARK: Triggers
 
-  private func takeTrigger() -> UnsafeMutablePointer<Trigger>? {
+  private func takeTrigger() -> UnsafeMutablePointer<SweepTrigger>? {
     guard let trigger = state.pointee.firstTrigger else { return nil }
     state.pointee.firstTrigger = trigger.pointee.next
     if trigger.pointee.next == nil {
@@ -321,9 +288,9 @@ package struct Sweeper {
   /// Lets the caller go. Its stack may be gone right after the store; waking an
   /// address where nobody sleeps is harmless.
   private func finish(
-    _ trigger: UnsafeMutablePointer<Trigger>, removed: UInt64, isDone: Bool
+    _ trigger: UnsafeMutablePointer<SweepTrigger>, removed: UInt64, isDone: Bool
   ) {
-    let done = UnsafeMutableRawPointer(trigger).atomic32(0)
+    let done = trigger.pointee.done.word
     trigger.pointee.removed = removed
     done.pointee.store(isDone ? 1 : 2, ordering: .releasing)
     platform_futex_wake(done, 1)
@@ -331,51 +298,51 @@ package struct Sweeper {
 
   // MARK: Pace
 
-  /// An automatic sweeper wakes no oftener than this.
-  private static let automaticPaceMs: UInt64 = 5
-  private static let automaticMinMs: UInt64 = 10
-  private static let automaticMaxMs: UInt64 = 60_000
-  /// While no lifetime has been seen.
-  private static let automaticUnknownMs: UInt64 = 1_000
+  /// An automatic sweeper's intervals in a lifetime: an entry is removed by about a
+  /// fifth of its lifetime after its end.
+  private static let intervalsPerLifetime: UInt64 = 5
 
-  /// The interval in force: the one asked for, or a fifth of the typical
-  /// lifetime.
-  func intervalMs() -> UInt64 {
-    if state.pointee.intervalMs != 0 { return state.pointee.intervalMs }
+  /// The interval asked for, or a fifth of the average lifetime; while none has been
+  /// seen, of the longest that makes a difference.
+  private func chosenIntervalMs() -> UInt64 {
+    if state.pointee.askedMs != 0 { return state.pointee.askedMs }
     var (sum, count): (UInt64, UInt64) = (0, 0)
     cache.forEachShard { shard in
-      let typical = shard.lock.withLock { shard.counters.pointee.typicalTtlMs }
-      if typical != 0 {
-        sum += min(typical, Clock.farthest)
-        count += 1
-      }
+      let lifetime = shard.withLock { shard.averageLifetimeMs }
+      sum += lifetime
+      if lifetime != 0 { count += 1 }
     }
+    var lifetime = count == 0 ? Shard.longLifetimeMs : sum / count
     let tti = cache.region.header.pointee.defaultTtiMs
-    var typical = count == 0 ? 0 : sum / count
-    if tti != 0 { typical = typical == 0 ? tti : min(typical, tti) }
-    if typical == 0 { return Sweeper.automaticUnknownMs }
-    return max(Sweeper.automaticMinMs, min(Sweeper.automaticMaxMs, typical / 5))
+    if tti != 0 { lifetime = max(Shard.shortLifetimeMs, min(lifetime, tti)) }
+    return lifetime / Sweeper.intervalsPerLifetime
   }
 
-  /// When to sweep next: after the interval, or, if automatic, when the next
-  /// page is due if that is sooner.
-  private func plannedRun(after nowNs: UInt64) -> UInt64 {
-    var waitMs = intervalMs()
-    let isAutomatic = state.pointee.intervalMs == 0
-    let now = cache.clock.coarse
-    if isAutomatic {
-      var due = Clock.never
-      cache.forEachShard { shard in
-        due = min(due, shard.lock.withLock { shard.wheel.state.pointee.nextDue })
-      }
-      if due > now, due <= cache.clock.exact {
-        waitMs = 1  // its time has come, and the coarse clock will soon know
-      } else {
-        waitMs = min(waitMs, max(due > now ? due - now : 0, Sweeper.automaticPaceMs))
-      }
-    }
-    cache.region.plannedSweep.relaxed = isAutomatic ? now + waitMs : 0
-    return nowNs + waitMs * 1_000_000
+  /// Has the next sweep come one interval from now.
+  private func beginInterval(at nowNs: UInt64) {
+    state.pointee.intervalStartNs = nowNs
+    setInterval(inForce: chosenIntervalMs())
+    let lifetime = state.pointee.intervalMs * Sweeper.intervalsPerLifetime
+    let isShortest = state.pointee.askedMs != 0 || lifetime <= Shard.shortLifetimeMs
+    cache.region.hastenBefore.relaxed = isShortest ? 0 : cache.clock.coarse + lifetime
+  }
+
+  private func setInterval(inForce ms: UInt64) {
+    state.pointee.intervalMs = ms
+    state.pointee.nextRunNs = state.pointee.intervalStartNs + ms * 1_000_000
+  }
+
+  /// If a deadline was stored for which the interval may be too long, chooses it
+  /// anew. Under the lock, by the thread or whoever asks for the status before it.
+  private func shortenInterval() {
+    guard isHastened.relaxed != 0 else { return }
+    isHastened.relaxed = 0
+    guard phaseWord.relaxed == Phase.running, state.pointee.askedMs == 0 else { return }
+    let chosen = chosenIntervalMs()
+    guard chosen < state.pointee.intervalMs else { return }
+    let due = state.pointee.nextRunNs
+    setInterval(inForce: chosen)
+    state.pointee.nextRunNs = min(due, state.pointee.nextRunNs)
   }
 
   // MARK: Status
@@ -386,6 +353,7 @@ package struct Sweeper {
   package func status() -> SweeperStatus {
     let backlog = cache.backlog()
     return lock.withLock {
+      shortenInterval()
       let now = platform_now_ns()
       let phase = phaseWord.relaxed
       let sliceStart = sliceStart.relaxed
@@ -396,7 +364,9 @@ package struct Sweeper {
       let isThere = phase != Phase.stopped && exitedWord.relaxed != state.pointee.run
       return SweeperStatus(
         phase: isThere ? (phase == Phase.paused ? Phase.paused : Phase.running) : Phase.stopped,
-        isHealthy: isThere && !isHung, intervalMs: intervalMs(), report: state.pointee.report,
+        isHealthy: isThere && !isHung, leads: isThere && leads,
+        intervalMs: isThere ? state.pointee.intervalMs : chosenIntervalMs(),
+        report: state.pointee.report,
         lastRunAgeMs: state.pointee.report.lastEndNs == 0
           ? -1 : Int64((now - state.pointee.report.lastEndNs) / 1_000_000),
         backlog: backlog)
@@ -414,11 +384,11 @@ package struct Sweeper {
     isTriggered.relaxed = 0
     state.pointee.wakeDueNs = 0
     sliceStart.relaxed = 0
-    cache.region.plannedSweep.relaxed = 0
+    cache.region.hastenBefore.relaxed = 0
     setPhase(Phase.stopped)
     guard wasThere, state.pointee.flags & Sweeper.restartAfterFork != 0 else { return }
     let options = Options(
-      flags: state.pointee.flags, intervalMs: state.pointee.intervalMs,
+      flags: state.pointee.flags, intervalMs: state.pointee.askedMs,
       maxSliceUs: state.pointee.sliceNs / 1000)
     if start(options) != .ok {
       state.pointee.report.errors += 1
@@ -426,4 +396,8 @@ package struct Sweeper {
       _ = pause()
     }
   }
+}
+
+extension Cache {
+  package var sweeper: Sweeper { Sweeper(handle) }
 }

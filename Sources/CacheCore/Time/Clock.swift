@@ -18,6 +18,11 @@ package struct Clock {
   package static let never: UInt64 = (1 << 40) - 1
   /// The farthest deadline that can be asked for.
   package static let farthest: UInt64 = never - 1
+  /// Two years: a shorter lifetime reaches no farther in the first 32.
+  package static let ordinaryTtlMs: UInt64 = 1 << 36
+  /// Set in a deadline that is for an entry stored anew: a live one keeps its own.
+  /// Alone it is the lifetime CACHECORE_TTL_KEEP.
+  package static let orItsOwn: UInt64 = 1 << 63
   /// How far the manual clock may be moved: versions hold 38 bits of time.
   package static let manualLimit: UInt64 = (1 << 38) - 2
 
@@ -66,6 +71,16 @@ package struct Clock {
         expected: now, desired: now + ms, ordering: .relaxed)
       if exchanged { return true }
       now = original
+    }
+  }
+}
+
+extension Region {
+  package var clock: Clock {
+    @inline(__always) get {
+      Clock(
+        baseNs: header.pointee.clockBaseNs, manualMs: manualMs,
+        isManual: header.pointee.isManualClock)
     }
   }
 }

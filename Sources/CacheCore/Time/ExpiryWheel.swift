@@ -13,38 +13,40 @@
 /// that entry goes before its time, nothing is done, and the page is looked at
 /// once in vain.
 package struct ExpiryWheel {
-  package struct State {
-    /// The tick up to which everything has been looked at.
-    package var now: UInt64
-    /// The first of the pages with entries marked as expired, plus one.
-    package var dueHead: UInt32
-    package var reserved: UInt32
-    /// Entries marked as expired, in all pages.
-    package var expiredCount: UInt64
-    /// Lower bound of the next tick at which a page is due; never if none is.
-    package var nextDue: UInt64
-  }
-
   package static let levels = 7
-  static let slots = 64
-  /// Bytes in the shard's control area: the levels' bit maps, then the heads.
-  package static let slotsSize = 64 + levels * slots * 4
+  package static let slots = 64
 
-  package let state: UnsafeMutablePointer<State>
-  let maps: UnsafeMutablePointer<UInt64>
-  let heads: UnsafeMutablePointer<UInt32>
+  private let control: UnsafeMutableRawPointer
   let pages: PageTable
 
-  package init(
-    state: UnsafeMutablePointer<State>, slots: UnsafeMutableRawPointer, pages: PageTable
-  ) {
-    self.state = state
-    maps = slots.assumingMemoryBound(to: UInt64.self)
-    heads = (slots + 64).assumingMemoryBound(to: UInt32.self)
+  /// `control`: the shard's control area.
+  @inline(__always)
+  package init(control: UnsafeMutableRawPointer, pages: PageTable) {
+    self.control = control
     self.pages = pages
   }
 
+  package var state: UnsafeMutablePointer<WheelState> {
+    @inline(__always) get { ShardControl.wheel(in: control) }
+  }
+  var maps: UnsafeMutablePointer<UInt64> {
+    @inline(__always) get { ShardControl.wheelMaps.elements(in: control) }
+  }
+  var heads: UnsafeMutablePointer<UInt32> {
+    @inline(__always) get { ShardControl.wheelHeads.elements(in: control) }
+  }
+
   package func initialize() { state.pointee.nextDue = Clock.never }
+
+  /// No page is filed or listed, and all that was due by `now` is still to be looked at.
+  /// For records of pages that say so, too.
+  package func reset(at now: UInt64) {
+    for level in 0..<ExpiryWheel.levels { maps[level] = 0 }
+    for place in 0..<ExpiryWheel.levels * ExpiryWheel.slots { heads[place] = 0 }
+    state.pointee = WheelState(
+      now: now, firstListed: 0, lastListed: 0, expiredCount: 0, staleCount: 0, absentCount: 0,
+      nextDue: Clock.never)
+  }
 
   // MARK: Filing
 
@@ -103,7 +105,7 @@ package struct ExpiryWheel {
   package func step(by now: UInt64) -> Step {
     guard let (level, slot, tick) = nextSlot(), tick <= now else {
       state.pointee.now = max(state.pointee.now, now)
-      state.pointee.nextDue = nextSlot()?.tick ?? Clock.never
+      findNextDue()
       return .nothing
     }
     state.pointee.now = tick
@@ -121,6 +123,8 @@ package struct ExpiryWheel {
   /// Whether `step` could find anything: one comparison.
   @inline(__always)
   package func mayBeDue(by now: UInt64) -> Bool { state.pointee.nextDue <= now }
+
+  private func findNextDue() { state.pointee.nextDue = nextSlot()?.tick ?? Clock.never }
 
   /// The slot that begins first of those that have pages; of several at once
   /// the one on the highest level, whose pages may belong on lower ones.
@@ -143,21 +147,49 @@ package struct ExpiryWheel {
 
   // MARK: Pages with expired entries
 
+  // One list has both kinds: pages with entries to remove, from the front on; behind them
+  // those that only have entries in their window, from the one that has been in it longest.
+
+  /// Whether there are entries to remove.
+  @inline(__always)
+  package var hasDue: Bool { state.pointee.expiredCount != 0 }
+
+  /// A page with entries to remove.
   package var firstDue: PageTable.Index? {
-    state.pointee.dueHead == 0 ? nil : state.pointee.dueHead - 1
+    guard let first, pages[first].expiredCount > 0 else { return nil }
+    return first
+  }
+
+  /// A page with entries in their window, while none has entries to remove.
+  package var firstWindowed: PageTable.Index? { firstDue == nil ? first : nil }
+
+  private var first: PageTable.Index? {
+    state.pointee.firstListed == 0 ? nil : state.pointee.firstListed - 1
+  }
+
+  @inline(__always)
+  package var hasWindowed: Bool { state.pointee.staleCount | state.pointee.absentCount != 0 }
+
+  /// Entries that have expired, in their window or not.
+  @inline(__always)
+  package var expiredCount: UInt64 {
+    state.pointee.expiredCount + state.pointee.staleCount + state.pointee.absentCount
   }
 
   /// `count` more entries of the page are marked as expired.
   package func addExpired(_ count: UInt16, in page: PageTable.Index) {
+    let isFirst = pages[page].expiredCount == 0
     pages[page].expiredCount += count
     state.pointee.expiredCount += UInt64(count)
-    guard pages[page].isDueListed == 0 else { return }
-    let head = state.pointee.dueHead
-    pages[page].isDueListed = 1
-    pages[page].previousDue = 0
-    pages[page].nextDue = head
-    if head != 0 { pages[head - 1].previousDue = page + 1 }
-    state.pointee.dueHead = page + 1
+    guard isFirst else { return }
+    if pages[page].isListed != 0 { unlist(page) }
+    let head = state.pointee.firstListed
+    pages[page].isListed = 1
+    pages[page].previousListed = 0
+    pages[page].nextListed = head
+    if head != 0 { pages[head - 1].previousListed = page + 1 }
+    state.pointee.firstListed = page + 1
+    if head == 0 { state.pointee.lastListed = page + 1 }
   }
 
   /// One marked entry of the page is gone.
@@ -165,30 +197,60 @@ package struct ExpiryWheel {
     pages[page].expiredCount -= 1
     state.pointee.expiredCount -= 1
     guard pages[page].expiredCount == 0 else { return }
-    let record = pages[page]
-    if record.nextDue != 0 { pages[record.nextDue - 1].previousDue = record.previousDue }
-    if record.previousDue != 0 {
-      pages[record.previousDue - 1].nextDue = record.nextDue
-    } else {
-      state.pointee.dueHead = record.nextDue
-    }
-    pages[page].isDueListed = 0
+    unlist(page)
+    if pages[page].windowedCount > 0 { listLast(page) }
   }
 
-  // MARK: Starting over
+  /// One more entry of the page is in its window.
+  package func addWindowed(in page: PageTable.Index, isAbsence: Bool) {
+    pages[page].windowedCount += 1
+    count(isAbsence: isAbsence, 1)
+    if pages[page].isListed == 0 { listLast(page) }
+  }
 
-  /// Forgets pages, at most so many of them; for an arena that is empty. False
-  /// if there are more.
-  package func reset(atMost limit: Int) -> Bool {
-    var left = limit
-    for level in 0..<ExpiryWheel.levels {
-      while maps[level] != 0 {
-        if left == 0 { return false }
-        left -= 1
-        unfile(heads[level * ExpiryWheel.slots + maps[level].trailingZeroBitCount] - 1)
-      }
+  /// One of them is not, any more.
+  package func removeWindowed(in page: PageTable.Index, isAbsence: Bool) {
+    pages[page].windowedCount -= 1
+    count(isAbsence: isAbsence, UInt64(bitPattern: -1))
+    if pages[page].windowedCount == 0, pages[page].expiredCount == 0 { unlist(page) }
+  }
+
+  private func count(isAbsence: Bool, _ change: UInt64) {
+    if isAbsence {
+      state.pointee.absentCount &+= change
+    } else {
+      state.pointee.staleCount &+= change
     }
-    state.pointee.nextDue = Clock.never
-    return true
+  }
+
+  private func listLast(_ page: PageTable.Index) {
+    let tail = state.pointee.lastListed
+    pages[page].isListed = 1
+    pages[page].previousListed = tail
+    pages[page].nextListed = 0
+    if tail != 0 { pages[tail - 1].nextListed = page + 1 }
+    state.pointee.lastListed = page + 1
+    if tail == 0 { state.pointee.firstListed = page + 1 }
+  }
+
+  private func unlist(_ page: PageTable.Index) {
+    let record = pages[page]
+    if record.nextListed != 0 {
+      pages[record.nextListed - 1].previousListed = record.previousListed
+    } else {
+      state.pointee.lastListed = record.previousListed
+    }
+    if record.previousListed != 0 {
+      pages[record.previousListed - 1].nextListed = record.nextListed
+    } else {
+      state.pointee.firstListed = record.nextListed
+    }
+    pages[page].isListed = 0
+  }
+
+  /// Forgets pages that are gone, before their records go.
+  package func forget(_ range: Range<PageTable.Index>) {
+    for page in range where pages[page].due != 0 { unfile(page) }
+    findNextDue()
   }
 }

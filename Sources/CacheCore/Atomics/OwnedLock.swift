@@ -1,0 +1,110 @@
+import CPlatform
+import Synchronization
+
+/// A mutual-exclusion lock in one 32-bit word that says who holds it: 0 free, otherwise
+/// the owner, and a bit if somebody sleeps on it. It lies in a region that processes may
+/// share, where a holder can be killed: whoever waits can then tell, and take it over.
+///
+/// An owner is a process, by a number that no other process ever has (ProcessTable); in a
+/// private cache it is always `privateOwner`. Threads of a process are not told apart: a
+/// process dies as a whole.
+///
+/// A waker may die between its store and its wake, so nobody sleeps in a shared region
+/// without a limit.
+package struct OwnedLock {
+  package static let privateOwner: UInt32 = 1
+  private static let waiters: UInt32 = 1 << 31
+
+  private let word: UnsafeMutablePointer<Atomic<UInt32>>
+  private let owner: UInt32
+
+  /// As in Lock.
+  private static let pausesMax = 64
+  private static let looksMax = 40
+  /// How long a sleeper waits before it asks whether the holder is dead: at first, and
+  /// later.
+  private static let firstSleepNs: UInt64 = 1_000_000
+  private static let sleepNs: UInt64 = 10_000_000
+
+  @inline(__always)
+  package init(_ word: UnsafeMutablePointer<Atomic<UInt32>>, owner: UInt32) {
+    self.word = word
+    self.owner = owner
+  }
+
+  /// Takes the lock if it is free. Pairs with the release in `release`.
+  @inline(__always)
+  package func tryAcquire() -> Bool {
+    word.relaxed == 0
+      && word.pointee.compareExchange(
+        expected: 0, desired: owner, successOrdering: .acquiring, failureOrdering: .relaxed
+      ).exchanged
+  }
+
+  /// Takes the lock when it is free or when its holder is dead: true in the second case.
+  /// Then what the lock guards is as the holder left it.
+  package func acquire(orFromDead isDead: (_ owner: UInt32) -> Bool) -> Bool {
+    var pauses = 1
+    for _ in 0..<OwnedLock.looksMax {
+      for _ in 0..<pauses { platform_pause() }
+      if tryAcquire() { return false }
+      pauses = min(2 * pauses, OwnedLock.pausesMax)
+    }
+    let isShared = owner != OwnedLock.privateOwner
+    var limit = isShared ? OwnedLock.firstSleepNs : UInt64.max
+    while true {
+      // Not `relaxed`, which has a step in a build for tests: a thread that was woken is
+      // never stopped for good before it has taken the lock or sleeps again.
+      let seen = word.pointee.load(ordering: .relaxed)
+      if seen == 0 {
+        // Others may sleep still.
+        if exchange(0, for: owner | OwnedLock.waiters) { return false }
+        continue
+      }
+      let marked = seen | OwnedLock.waiters
+      if seen != marked, !exchange(seen, for: marked) { continue }
+      sleep(while: marked, limit)
+      guard isShared, word.relaxed == marked else { continue }
+      limit = OwnedLock.sleepNs
+      if isDead(seen & ~OwnedLock.waiters), exchange(marked, for: owner | OwnedLock.waiters) {
+        return true
+      }
+    }
+  }
+
+  private func exchange(_ before: UInt32, for after: UInt32) -> Bool {
+    word.pointee.compareExchange(
+      expected: before, desired: after, successOrdering: .acquiring, failureOrdering: .relaxed
+    ).exchanged
+  }
+
+  private func sleep(while value: UInt32, _ limitNs: UInt64) {
+    owner == OwnedLock.privateOwner
+      ? platform_futex_wait(word, value, limitNs)
+      : platform_shared_futex_wait(word, value, limitNs)
+  }
+
+  @inline(__always)
+  package func release() {
+    if word.pointee.exchange(0, ordering: .releasing) & OwnedLock.waiters != 0 { wakeOne() }
+  }
+
+  @inline(never)
+  private func wakeOne() {
+    owner == OwnedLock.privateOwner
+      ? platform_futex_wake(word, 1) : platform_shared_futex_wake(word, 1)
+  }
+
+  /// Lets whoever waits go first; for those who take the lock again at once.
+  package func releaseAndYield() {
+    let before = word.pointee.exchange(0, ordering: .releasing)
+    if before & OwnedLock.waiters != 0 {
+      wakeOne()
+      platform_yield()
+    }
+  }
+
+  /// Makes the lock free whoever held it: in the child of a fork, where the holder is the
+  /// thread that forked; in a region that nobody has.
+  package func reset() { word.pointee.store(0, ordering: .releasing) }
+}

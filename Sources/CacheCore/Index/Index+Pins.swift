@@ -1,0 +1,96 @@
+import CPlatform
+import Synchronization
+
+// Pins: a reader without the lock that is about to write to an entry (the time of its last
+// use, a lease) pins the bucket that refers to it, for a few instructions. A writer who has
+// taken something out of the bucket waits before the memory is used for anything else.
+//
+// The count in the bucket does not say whose pins they are, and a process that is killed
+// leaves its own behind. So in a cache that processes share a reader first takes a ticket
+// (PinTickets) that names the bucket, and a writer who has waited for a while looks at the
+// tickets: a pin that no living process has a ticket for is nobody's.
+
+extension Index {
+  package struct Pin {
+    fileprivate let bucket: Bucket
+    fileprivate let ticket: PinTickets.Ticket?
+  }
+
+  /// Keeps what the bucket refers to from being used for anything else, if it is still as
+  /// it was at `version`. nil if it is not, or all tickets are taken.
+  @inline(__always)
+  package func pin(_ bucket: Bucket, at version: UInt32) -> Pin? {
+    if !memory.isShared {
+      return bucket.tryPin(at: version) ? Pin(bucket: bucket, ticket: nil) : nil
+    }
+    let tickets = PinTickets(memory.region)
+    guard let ticket = tickets.take(for: place(of: bucket)) else { return nil }
+    if bucket.tryPin(at: version) { return Pin(bucket: bucket, ticket: ticket) }
+    tickets.giveBack(ticket)
+    return nil
+  }
+
+  @inline(__always)
+  package func unpin(_ pin: Pin) {
+    pin.bucket.unpin()
+    if let ticket = pin.ticket { PinTickets(memory.region).giveBack(ticket) }
+  }
+
+  private static let yieldsMax = 20
+  private static let napNs: UInt64 = 50_000
+  /// In the child of a fork, a pin that stays so long was left behind by a thread that did
+  /// not come along.
+  private static let patienceNs: UInt64 = 100_000_000
+
+  /// Waits until nobody writes to what the bucket referred to before its version changed.
+  @inline(never)
+  func waitForPins(_ bucket: Bucket) {
+    let pins = bucket.pins
+    let start = platform_now_ns()
+    var yields = 0
+    while pins.pointee.load(ordering: .acquiring) != 0 {
+      if memory.isForked, platform_now_ns() - start > Index.patienceNs {
+        pins.relaxed = 0
+        return
+      }
+      yields += 1
+      // A yield lets no thread of lower priority run; a nap does.
+      if yields < Index.yieldsMax {
+        platform_yield()
+      } else if memory.isShared {
+        waitForTickets(bucket)
+        return
+      } else {
+        platform_nap(Index.napNs)
+      }
+    }
+  }
+
+  /// The same in a shared cache: the pins of the dead are taken away.
+  ///
+  /// The version is odd meanwhile, so that nobody gets a pin. Of those who try, and undo
+  /// that, some may be among the pins taken away. They have tickets still, and would undo
+  /// another's pin later: they are waited for too.
+  private func waitForTickets(_ bucket: Bucket) {
+    let (pins, version) = (bucket.pins, bucket.version.relaxed)
+    let tickets = PinTickets(memory.region)
+    bucket.version.pointee.store(version | 1, ordering: .sequentiallyConsistent)
+    while true {
+      let count = pins.pointee.load(ordering: .sequentiallyConsistent)
+      let isPinned = tickets.isPinned(place(of: bucket))
+      if count == 0, !isPinned { break }
+      if isPinned {
+        platform_nap(Index.napNs)
+      } else {
+        _ = pins.pointee.compareExchange(
+          expected: count, desired: 0, ordering: .acquiringAndReleasing)
+      }
+    }
+    bucket.version.pointee.store(version, ordering: .sequentiallyConsistent)
+  }
+
+  /// Where a bucket is, from the region's start.
+  private func place(of bucket: Bucket) -> UInt64 {
+    UInt64(truncatingIfNeeded: bucket.base - memory.region.base)
+  }
+}

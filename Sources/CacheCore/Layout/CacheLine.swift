@@ -1,0 +1,4 @@
+/// What a processor fetches at once.
+package enum CacheLine {
+  package static let size = 64
+}
