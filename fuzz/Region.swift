@@ -1,5 +1,6 @@
 import CPlatform
 import CacheCore
+import Synchronization
 
 // Attaching to a region that somebody else has written.
 //
@@ -89,40 +90,33 @@ func use(_ cache: Cache, steps: Int, _ source: inout Source) {
 // MARK: Regions to start from
 
 /// A stretch of a region and what it holds.
-struct Part {
+struct Stretch {
   let offset: Int
   let bytes: UnsafeMutableRawBufferPointer
 }
 
 struct Image {
   let size: UInt64
-  var parts: [Part] = []
+  var parts: [Stretch] = []
 }
 
 /// A cache's region, as much of it as was ever written.
 func image(of cache: Cache) -> Image {
-  let geometry = cache.region.header.pointee.geometry
-  var image = Image(size: geometry.regionSize)
-  func add(_ offset: Int, _ size: Int) {
-    guard size > 0 else { return }
-    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
-    bytes.copyMemory(
-      from: UnsafeRawBufferPointer(start: cache.region.base + offset, count: size))
-    image.parts.append(Part(offset: offset, bytes: bytes))
+  let (region, geometry) = (cache.region, cache.region.header.pointee.geometry)
+  var image = Image(size: RegionPage.space(in: region.base).pointee.size)
+  func add(_ offset: UInt64, _ address: UnsafeMutableRawPointer, _ size: UInt64) {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(size), alignment: 4096)
+    bytes.copyMemory(from: UnsafeRawBufferPointer(start: address, count: Int(size)))
+    image.parts.append(Stretch(offset: Int(offset), bytes: bytes))
   }
-  add(0, Geometry.headerSize)
-  for number in 0..<cache.shardCount {
-    let shard = cache.shard(number)
-    let start = shard.base - cache.region.base
-    add(start, Int(geometry.bucketsOffset))
-    func addSpan(_ offset: UInt64, _ state: Int) {
-      let charged = (shard.base + state).load(as: Span.State.self).chargedPages
-      add(start + Int(offset), Int(charged) * Geometry.page)
-    }
-    addSpan(geometry.bucketsOffset, ShardLayout.index)
-    addSpan(geometry.overflowOffset, ShardLayout.index + MemoryLayout<Span.State>.stride)
-    addSpan(geometry.pagesOffset, ShardLayout.pagesSpan)
-    addSpan(geometry.arenaOffset, ShardLayout.arenaSpan)
+  // Behind the shards: their tables of claims, and the last page.
+  let rest = geometry.claimsOffset(of: 0, shardCount: cache.shardCount)
+  add(rest, region.base + Int(rest), geometry.fixedSize - rest)
+  cache.forEachShard { shard in
+    add(
+      geometry.shardOffset(shard.number), shard.base,
+      ShardControl.size(readBuffers: geometry.stripeCount))
+    shard.memory.forEachRun(add)
   }
   return image
 }
@@ -136,10 +130,10 @@ func makeImage(_ number: Int) -> Image {
     shardCount: number % 4 == 3 ? 2 : 1, maxEntries: number % 2 == 0 ? 200 : 0,
     maxBytes: number % 5 == 0 ? 0 : 256 << 10, defaultTtiMs: number % 4 == 1 ? 400 : 0,
     hashSeed: UInt64(number) + 1)
-  var failure = Outcome.ok
+  var refusal = Refusal.memory
   var bounded = options
   if options.maxEntries == 0, options.maxBytes == 0 { bounded.maxEntries = 150 }
-  let cache = Cache.open(bounded, failure: &failure)!
+  let cache = Cache.open(bounded, refusal: &refusal)!
   var source = Source(state: UInt64(number))
   use(cache, steps: 1500, &source)
   let result = image(of: cache)
@@ -179,9 +173,8 @@ public func testOneInput(_ data: UnsafeRawPointer, _ size: Int) -> Int32 {
   if images.isEmpty { for number in 0..<imageCount { images.append(makeImage(number)) } }
   guard size >= 1 else { return -1 }
   let image = images[Int(data.load(as: UInt8.self)) % images.count]
-  guard let base = platform_reserve(Int(image.size)) else { return -1 }
+  guard let base = platform_map(Int(image.size)) else { return -1 }
   for part in image.parts {
-    guard platform_commit(base + part.offset, part.bytes.count) == 0 else { return -1 }
     (base + part.offset).copyMemory(from: part.bytes.baseAddress!, byteCount: part.bytes.count)
   }
   var at = 1
@@ -189,10 +182,10 @@ public func testOneInput(_ data: UnsafeRawPointer, _ size: Int) -> Int32 {
     change(base, image, data + at)
     at += 10
   }
-  guard let cache = Cache.attach(Region(base: base), size: image.size) else {
+  guard let cache = Cache.attach(base, size: image.size) else {
     // One that nobody has changed is not refused.
     precondition(size > 10)
-    platform_unreserve(base, Int(image.size))
+    platform_unmap(base, Int(image.size))
     return 0
   }
   var source = Source(state: size > 4 ? UInt64(data.loadUnaligned(as: UInt32.self)) : 0)

@@ -26,6 +26,7 @@ compile() {
   shift
   swiftc -O -g -wmo -parse-as-library -swift-version 6 -package-name cachecore \
     -enable-experimental-feature Embedded -sanitize=fuzzer,address \
+    -Xcc -DCACHECORE_EXPERIMENTAL \
     -I Sources/CPlatform/include -I include -I "$out" -module-name "$module" \
     -emit-module-path "$out/$module.swiftmodule" -c "$@" -o "$out/$module.o"
 }
@@ -39,8 +40,8 @@ cc=("$clang" -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror
 "${cc[@]}" -c Sources/CPlatform/CPlatform.c -o "$out/CPlatform.o"
 library=("$out/CacheCore.o" "$out/CacheCoreABI.o" "$out/CPlatform.o")
 
-compile Audit fuzz/Audit.swift
-"${cc[@]}" fuzz/calls.c "$out/Audit.o" "${library[@]}" -fuse-ld=lld -o "$out/calls"
+compile Invariants fuzz/Invariants.swift
+"${cc[@]}" fuzz/calls.c "$out/Invariants.o" "${library[@]}" -fuse-ld=lld -o "$out/calls"
 "${cc[@]}" fuzz/structs.c "${library[@]}" -fuse-ld=lld -o "$out/structs"
 
 # Its entry point is Swift: libFuzzer is linked as for C.

@@ -8,6 +8,7 @@
 #ifndef ORACLE_H
 #define ORACLE_H
 
+#define CACHECORE_EXPERIMENTAL
 #include "cachecore.h"
 #include "input.h"
 
@@ -23,6 +24,8 @@ typedef struct item {
   uint32_t generation; /* of the latest value, never taken back */
   uint32_t size;
   int64_t number;
+  bool is_absence;     /* what is in its window says that there is no value */
+  uint64_t window_end; /* until when get_or_claim finds it; 0: not at all */
   uint64_t deadline, last_used, stored_at;
   uint64_t version; /* the greatest seen */
 } item_t;
@@ -31,6 +34,13 @@ typedef struct lent {
   cachecore_value_t value;
   uint32_t key, generation;
 } lent_t;
+
+/* The last claim given for a key. */
+typedef struct claimed {
+  cachecore_claim_t claim;
+  bool is_void; /* or there was none, or it was ended */
+  uint64_t end;
+} claimed_t;
 
 typedef struct oracle {
   cachecore_t *cache;
@@ -42,6 +52,8 @@ typedef struct oracle {
   uint64_t reported; /* removals taken */
   lent_t lent[LEASES];
   item_t items[KEYS];
+  claimed_t claimed[KEYS];
+  uint64_t absences; /* stored */
 } oracle_t;
 
 /* ---- Keys and values ----------------------------------------------------- */
@@ -101,6 +113,19 @@ static inline bool is_live(const oracle_t *o, uint32_t key) {
   return item->is_present && o->now < end_of(o, item);
 }
 
+/* Past its deadline, or an absence, and of use to get_or_claim. */
+static inline bool is_in_window(const oracle_t *o, uint32_t key) {
+  const item_t *item = &o->items[key];
+  uint64_t tti = o->options.default_tti_ms;
+  return !is_live(o, key) && o->now < item->window_end &&
+         (tti == 0 || o->now < item->last_used + tti);
+}
+
+/* Whether the last claim given may stand: it may be void without a cause. */
+static inline bool stands(const oracle_t *o, uint32_t key) {
+  return !o->claimed[key].is_void && o->now < o->claimed[key].end;
+}
+
 static inline uint64_t deadline_in(const oracle_t *o, uint64_t ttl) {
   if (ttl == 0) ttl = o->options.default_ttl_ms;
   if (ttl == 0 || ttl == CACHECORE_TTL_NEVER) return NEVER;
@@ -113,6 +138,13 @@ static inline cachecore_stats_t stats_of(const oracle_t *o) {
   return stats;
 }
 
+static inline bool is_any_lent(const oracle_t *o) {
+  size_t i;
+  for (i = 0; i < LEASES; i++)
+    if (o->lent[i].value.owner) return true;
+  return false;
+}
+
 /* The cache says whether there is a live entry.  It must not say so of what
  * has expired or was removed, and may say no of what has not only if it has
  * evicted. */
@@ -122,6 +154,7 @@ static inline void settle(oracle_t *o, uint32_t key, bool is_found) {
   if (expected && !is_found) {
     EXPECT(!(o->options.flags & CACHECORE_NO_EVICT));
     EXPECT(stats_of(o).evictions > 0);
+    o->items[key].window_end = 0;
   }
   if (!is_found) o->items[key].is_present = false;
 }
@@ -137,13 +170,16 @@ static inline bool settle_by_asking(oracle_t *o, uint32_t key) {
 
 static inline void forget(oracle_t *o, uint32_t key) {
   o->items[key].is_present = false;
+  o->items[key].window_end = 0;
+  o->claimed[key].is_void = true;
 }
 
 static inline void remember(oracle_t *o, uint32_t key, uint32_t generation,
                             size_t size, uint64_t deadline) {
   item_t *item = &o->items[key];
+  forget(o, key);
   item->is_present = true;
-  item->is_number = false;
+  item->is_number = item->is_absence = false;
   item->generation = generation;
   item->size = (uint32_t)size;
   item->deadline = deadline;

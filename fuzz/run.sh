@@ -15,26 +15,27 @@ action=$1
 shift
 targets=("$@")
 [ $# -gt 0 ] || targets=(calls structs region)
-fuzz/build.sh build/fuzz/bin
+out=${BUILD:-build}/fuzz
+fuzz/build.sh "$out/bin"
 
 declare -A length=([calls]=2048 [structs]=300 [region]=400)
 for target in "${targets[@]}"; do
-  archive=fuzz/corpus/$target.tar.gz corpus=build/fuzz/corpus/$target
-  mkdir -p "build/fuzz/$target" "$corpus"
+  archive=fuzz/corpus/$target.tar.gz corpus=$out/corpus/$target
+  mkdir -p "$out/$target" "$corpus"
   tar -C "$corpus" -xzf "$archive"
   options=(-max_len="${length[$target]}" -timeout=25 -rss_limit_mb=4096 -verbosity=0
-           -print_final_stats=1 -artifact_prefix="build/fuzz/$target-")
+           -print_final_stats=1 -artifact_prefix="$out/$target-")
   corpora=("$corpus")
   case $action in
     corpus) options+=(-runs=0) ;;
     # By edges alone: how often one is passed would make a hundred times as many.
-    keep) options+=(-merge=1 -use_counters=0); corpora+=("build/fuzz/$target") ;;
+    keep) options+=(-merge=1 -use_counters=0); corpora+=("$out/$target") ;;
     *) options+=(-max_total_time="$action" -seed="${SEED:-0}")
-       corpora=("build/fuzz/$target" "$corpus") ;;
+       corpora=("$out/$target" "$corpus") ;;
   esac
   # Its last lines say how much was tried; all of it, if something was found.
-  log=build/fuzz/$target.log
-  "build/fuzz/bin/$target" "${options[@]}" "${corpora[@]}" >"$log" 2>&1 || { cat "$log"; exit 1; }
+  log=$out/$target.log
+  "$out/bin/$target" "${options[@]}" "${corpora[@]}" >"$log" 2>&1 || { cat "$log"; exit 1; }
   if [ "$action" = keep ]; then
     tar -C "$corpus" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . |
       gzip -9n >"$archive"

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#define CACHECORE_EXPERIMENTAL
 #include "cachecore.h"
 #include "input.h"
 
@@ -82,7 +83,7 @@ static void use(cachecore_t *cache, const cachecore_options_t *options) {
 static void open_with(input_t *in) {
   cachecore_options_t known;
   block_t block = take_block(in, sizeof known);
-  cachecore_t *cache = NULL;
+  cachecore_t *cache = (cachecore_t *)in;
   cachecore_status_t status, expected = CACHECORE_OK;
   memset(&known, 0, sizeof known);
   memcpy(&known, block.bytes,
@@ -90,7 +91,7 @@ static void open_with(input_t *in) {
   if (!is_valid_size(&block)) expected = CACHECORE_E_ARGUMENT;
   else if (block.is_newer) expected = CACHECORE_E_VERSION;
   else if (known.policy > CACHECORE_POLICY_ADAPTIVE || known.flags > 7 ||
-           known.shard_count > 256 ||
+           known.shard_count > 256 || known.ttl_jitter_permille > 1000 ||
            (known.max_entries == 0 && known.max_bytes == 0) ||
            (known.max_bytes && known.max_bytes < CACHECORE_MAX_BYTES_MIN))
     expected = CACHECORE_E_ARGUMENT;
@@ -127,8 +128,9 @@ static void start_with(input_t *in) {
 static void fill_in(input_t *in) {
   static const size_t known[] = {sizeof(cachecore_stats_t),
                                  sizeof(cachecore_entry_info_t),
-                                 sizeof(cachecore_sweeper_status_t)};
-  unsigned kind = (unsigned)take(in, 1) % 3;
+                                 sizeof(cachecore_sweeper_status_t),
+                                 sizeof(cachecore_options_t)};
+  unsigned kind = (unsigned)take(in, 1) % 4;
   block_t block = take_block(in, known[kind]);
   cachecore_t *cache = open_small();
   uint32_t before, after;
@@ -140,6 +142,9 @@ static void fill_in(input_t *in) {
   else if (kind == 1)
     status = cachecore_inspect(cache, "key", 3,
                                (cachecore_entry_info_t *)block.bytes);
+  else if (kind == 3)
+    status =
+        cachecore_get_options(cache, (cachecore_options_t *)block.bytes);
   else
     status = cachecore_sweeper_status(
         cache, (cachecore_sweeper_status_t *)block.bytes);
@@ -148,6 +153,49 @@ static void fill_in(input_t *in) {
                                            : CACHECORE_OK));
   memcpy(&after, block.bytes, 4);
   EXPECT(before == after);
+  if (status != CACHECORE_OK && is_valid_size(&block))
+    for (size_t i = 4; i < known[kind] && i < block.size; i++)
+      EXPECT(block.bytes[i] == 0);
+  cachecore_close(cache);
+  free(block.bytes);
+}
+
+/* A claim of any content: its own fields come back, and one without room for a
+ * token takes no claim. */
+static void claim_with(input_t *in) {
+  cachecore_claim_t known;
+  block_t block = take_block(in, sizeof known);
+  cachecore_claim_t *claim = (cachecore_claim_t *)block.bytes;
+  cachecore_t *cache = open_small();
+  cachecore_status_t status, expected = CACHECORE_CLAIMED;
+  char buffer[8];
+  size_t size;
+  memset(&known, 0, sizeof known);
+  memcpy(&known, block.bytes,
+         block.size < sizeof known ? block.size : sizeof known);
+  if (!is_valid_size(&block)) expected = CACHECORE_E_ARGUMENT;
+  else if (block.is_newer) expected = CACHECORE_E_VERSION;
+  else if (block.size < sizeof known || known.flags > CACHECORE_CLAIM_EARLY)
+    expected = CACHECORE_E_ARGUMENT;
+  status = cachecore_get_or_claim(cache, "key", 3, buffer, 8, &size, claim);
+  EXPECT(status == expected && size == 0);
+  if (status == CACHECORE_CLAIMED) {
+    EXPECT(claim->token != 0 && claim->stale_ms == known.stale_ms &&
+           claim->claim_ms == known.claim_ms && claim->flags == known.flags);
+    EXPECT(cachecore_fulfill(cache, "key", 3, "value", 5, take(in, 8), claim) ==
+           CACHECORE_OK);
+    EXPECT(claim->token == 0);
+  } else {
+    EXPECT(cachecore_claim_wait(cache, "key", 3, claim, 0) == expected);
+    EXPECT(cachecore_fulfill(cache, "key", 3, "value", 5, 0, claim) ==
+           expected);
+    EXPECT(cachecore_abandon(cache, "key", 3, take(in, 8), claim) == expected);
+    EXPECT(cachecore_count(cache) == 0);
+    known.struct_size = sizeof known;
+    known.flags = 0;
+    EXPECT(cachecore_get_or_claim(cache, "key", 3, buffer, 8, &size, &known) ==
+           CACHECORE_CLAIMED);
+  }
   cachecore_close(cache);
   free(block.bytes);
 }
@@ -157,17 +205,22 @@ static void fill_in(input_t *in) {
 static void scan_from(input_t *in) {
   cachecore_t *cache = open_small();
   size_t capacity = take_below(in, 300), size = 0, count = 0, steps = 0;
-  uint64_t cursor;
+  uint64_t cursor, before;
   char *buffer = malloc(capacity + 1);
   for (uint32_t i = 0; i < 60; i++)
     EXPECT(cachecore_set(cache, &i, sizeof i, &i, i % 4, 0) == CACHECORE_OK);
   cursor = take(in, 8);
   do {
-    cachecore_status_t status = cachecore_scan(cache, &cursor, in->at, 0,
-                                               buffer, capacity, &size, &count);
-    EXPECT(status == CACHECORE_OK || status == CACHECORE_E_TOO_SMALL);
-    EXPECT(status != CACHECORE_OK || size <= capacity);
-    if (status != CACHECORE_OK) break;
+    cachecore_status_t status;
+    before = cursor;
+    status = cachecore_scan(cache, &cursor, in->at, 0, buffer, capacity, &size,
+                            &count);
+    if (status != CACHECORE_OK) {
+      EXPECT(status == CACHECORE_E_TOO_SMALL && size > capacity);
+      EXPECT(count == 0 && cursor == before);
+      break;
+    }
+    EXPECT(size <= capacity);
     EXPECT(++steps < 1000);
   } while (cursor);
   free(buffer);
@@ -215,11 +268,12 @@ static void add_to(input_t *in) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input_t in = {data, data + size};
-  switch (take(&in, 1) % 5) {
+  switch (take(&in, 1) % 6) {
     case 0: open_with(&in); break;
     case 1: start_with(&in); break;
     case 2: fill_in(&in); break;
     case 3: scan_from(&in); break;
+    case 4: claim_with(&in); break;
     default: add_to(&in);
   }
   return 0;

@@ -1,4 +1,4 @@
-/* Audit, window and advice: what is counted, what is removed, what is said. */
+/* Audit and window: what is counted, and what is removed. */
 #include "harness.h"
 
 static const uint64_t minute = 60 * 1000, hour = 3600 * 1000;
@@ -237,114 +237,16 @@ static void readers_alone_are_noted(void) {
   cachecore_close(cache);
 }
 
-/* ---- Advice -------------------------------------------------------------- */
-
-static uint32_t advice_of(cachecore_t *cache,
-                          const cachecore_advice_options_t *options,
-                          const cachecore_audit_t *audit) {
-  uint32_t advice = 0xffffffff;
-  CHECK_OK(cachecore_advise(cache, options, audit, &advice));
-  return advice;
-}
-
-static void without_traffic_nothing_is_said(void) {
-  cachecore_t *cache = open_exact(10, 0, 0);
-  cachecore_audit_t audit = audit_of(cache, "", 0);
-  CHECK_INT(advice_of(cache, NULL, NULL), 0);
-  CHECK_INT(advice_of(cache, NULL, &audit), 0);
-  cachecore_close(cache);
-}
-
-static void hit_rates(void) {
-  static const struct {
-    int misses;
-    uint32_t advice;
-  } cases[] = {{101, CACHECORE_ADVICE_HIT_RATE_CRITICAL},
-               {100, CACHECORE_ADVICE_HIT_RATE_LOW},
-               {43, CACHECORE_ADVICE_HIT_RATE_LOW},
-               {42, CACHECORE_ADVICE_HIT_RATE_GOOD},
-               {12, CACHECORE_ADVICE_HIT_RATE_GOOD},
-               {11, CACHECORE_ADVICE_HIT_RATE_EXCELLENT},
-               {0, CACHECORE_ADVICE_HIT_RATE_EXCELLENT}};
-  cachecore_t *cache = open_exact(10, 0, 0);
-  cachecore_advice_options_t options = CACHECORE_ADVICE_OPTIONS_INIT;
-  CHECK_OK(set_text(cache, "k", "v", 0));
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    CHECK_OK(cachecore_reset_stats(cache));
-    use(cache, cases[i].misses);
-    CHECK_INT(advice_of(cache, NULL, NULL), cases[i].advice);
-  }
-  options.hit_rate_excellent = 1000;
-  use(cache, 1);
-  CHECK_INT(advice_of(cache, &options, NULL), CACHECORE_ADVICE_HIT_RATE_GOOD);
-  options.window_ms = minute; /* misses of all cases are in this minute */
-  CHECK_INT(advice_of(cache, &options, NULL), CACHECORE_ADVICE_HIT_RATE_GOOD);
-  CHECK_OK(cachecore_advance_clock(cache, 2 * minute));
-  use(cache, 0); /* notes where the counters were: one drain late */
-  use(cache, 0);
-  CHECK_OK(cachecore_advance_clock(cache, minute));
-  use(cache, 0);
-  CHECK_INT(advice_of(cache, &options, NULL),
-            CACHECORE_ADVICE_HIT_RATE_EXCELLENT);
-  cachecore_close(cache);
-}
-
-static void other_rules(void) {
-  cachecore_t *cache = open_exact(100, 1 << 20, CACHECORE_NO_EVICT);
-  cachecore_advice_options_t options = CACHECORE_ADVICE_OPTIONS_INIT;
-  cachecore_audit_t audit;
-  char value[4000] = {0};
-  CHECK_OK(cachecore_set(cache, "k", 1, value, sizeof value, 200 * 1000));
-  audit = audit_of(cache, "", 0);
-  CHECK_INT(advice_of(cache, NULL, &audit), 0); /* no lifetime is expected */
-  options.expected_ttl_ms = 900 * 1000;
-  CHECK_INT(advice_of(cache, &options, &audit), CACHECORE_ADVICE_TTL_LOW);
-  options.ttl_low = 200;
-  CHECK_INT(advice_of(cache, &options, &audit), 0);
-  options.errors = 1;
-  CHECK_INT(advice_of(cache, &options, NULL), CACHECORE_ADVICE_ERRORS);
-  options.errors = 0;
-  options.entries_high = 50;
-  for (uint64_t i = 0; i < 100; i++) {
-    cachecore_status_t status = set_number(cache, i, value, sizeof value, 0);
-    CHECK_INT(status, i < 99 ? CACHECORE_OK : CACHECORE_E_FULL);
-    if (i == 49) {
-      CHECK_INT(advice_of(cache, &options, NULL),
-                CACHECORE_ADVICE_MANY_ENTRIES);
-    }
-  }
-  audit = audit_of(cache, "", 0);
-  options.memory_share = 300;
-  CHECK_INT(advice_of(cache, &options, &audit),
-            CACHECORE_ADVICE_MANY_ENTRIES | CACHECORE_ADVICE_ERRORS |
-                CACHECORE_ADVICE_MEMORY_HIGH | CACHECORE_ADVICE_WITHOUT_EXPIRY);
-  cachecore_close(cache);
-}
-
-static void every_advice_has_words(void) {
-  const char *unknown = cachecore_advice_text(0);
-  CHECK(unknown != NULL && strcmp(unknown, cachecore_advice_text(3)) == 0);
-  for (int bit = 0; bit < 32; bit++) {
-    const char *text = cachecore_advice_text(1u << bit);
-    CHECK(text != NULL && (bit < 9) == (strcmp(text, unknown) != 0));
-    for (int other = 0; other < bit && bit < 9; other++) {
-      CHECK(strcmp(text, cachecore_advice_text(1u << other)) != 0);
-    }
-  }
-}
-
 /* ---- Arguments ----------------------------------------------------------- */
 
 static void arguments(void) {
   cachecore_t *cache = open_exact(10, 0, 0);
   cachecore_audit_options_t options = CACHECORE_AUDIT_OPTIONS_INIT;
-  cachecore_advice_options_t advice = CACHECORE_ADVICE_OPTIONS_INIT;
   cachecore_audit_t audit = CACHECORE_AUDIT_INIT;
   struct {
     cachecore_audit_t it;
     uint64_t more;
   } newer;
-  uint32_t bits;
   options.remove_kinds = 1u << 4;
   CHECK_INT(cachecore_audit(cache, NULL, 0, &options, &audit),
             CACHECORE_E_ARGUMENT);
@@ -367,18 +269,6 @@ static void arguments(void) {
   newer.it.struct_size = sizeof newer;
   CHECK_INT(cachecore_audit(cache, NULL, 0, NULL, &newer.it),
             CACHECORE_E_VERSION);
-  CHECK_INT(cachecore_advise(cache, NULL, &newer.it, &bits),
-            CACHECORE_E_VERSION);
-  advice.memory_share = 1001;
-  CHECK_INT(cachecore_advise(cache, &advice, NULL, &bits),
-            CACHECORE_E_ARGUMENT);
-  advice.memory_share = 1000;
-  advice.errors = UINT64_MAX;
-  advice.expected_ttl_ms = UINT64_MAX;
-  audit.average_ttl_ms = INT64_MAX;
-  CHECK_INT(advice_of(cache, &advice, &audit), CACHECORE_ADVICE_ERRORS);
-  audit.average_ttl_ms = INT64_MIN;
-  CHECK_INT(advice_of(cache, &advice, &audit), CACHECORE_ADVICE_ERRORS);
   CHECK_INT(window_of(cache, UINT64_MAX).span_ms, 0);
   cachecore_close(cache);
 }
@@ -387,5 +277,4 @@ TESTS(T(a_dry_run_counts_each_kind), T(it_removes_the_kinds_it_is_told_to),
       T(looking_is_no_use), T(each_entry_is_seen_once_in_any_size),
       T(beside_traffic), T(a_window_forgets_what_is_older),
       T(hours_are_kept_for_a_day), T(readers_alone_are_noted),
-      T(without_traffic_nothing_is_said), T(hit_rates), T(other_rules),
-      T(every_advice_has_words), T(arguments))
+      T(arguments))

@@ -206,7 +206,7 @@ static void missing_arrays(void) {
                                   NULL), e);
   CHECK_INT(cachecore_delete_many(cache, 1, b->keys, NULL, b->statuses, NULL),
             e);
-  CHECK_INT(b->statuses[0], 99);
+  CHECK_INT(b->statuses[0], e);
   CHECK_INT(cachecore_count(cache), 0);
   cachecore_close(cache);
 }

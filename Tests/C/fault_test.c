@@ -15,9 +15,15 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "harness.h"
+#include "claims.h"
 
-enum { KEYS = 3000, SIZE_MAX_OF_VALUES = 900, OFTEN = 40, LEASES = 8 };
+enum {
+  KEYS = 3000,
+  COMPUTED = 300, /* keys beyond those */
+  SIZE_MAX_OF_VALUES = 900,
+  OFTEN = 40,
+  LEASES = 8
+};
 
 /* ---- The workload -------------------------------------------------------- */
 
@@ -60,6 +66,40 @@ static void store(uint64_t key, uint64_t ttl) {
     case CACHECORE_E_FULL: CHECK(is_no_evict()); break;
     default: CHECK_INT(status, CACHECORE_OK);
   }
+}
+
+/* Stores by a claim, under keys of its own: a value with a window, or that
+ * there is none.  The claim has ended, whatever becomes of it. */
+static void compute(uint64_t key) {
+  unsigned char bytes[SIZE_MAX_OF_VALUES], found[SIZE_MAX_OF_VALUES];
+  size_t size = value_of(key, 0, bytes), found_size;
+  cachecore_claim_t claim = CACHECORE_CLAIM_INIT, seen;
+  cachecore_status_t status =
+      cachecore_get_or_claim(trial.cache, &key, 8, found, sizeof found,
+                             &found_size, &claim);
+  switch (status) {
+    case CACHECORE_OK:
+    case CACHECORE_STALE:
+      CHECK(found_size == size && memcmp(found, bytes, size) == 0);
+      break;
+    case CACHECORE_ABSENT: break;
+    default: CHECK_INT(status, CACHECORE_CLAIMED);
+  }
+  CHECK((claim.token != 0) ==
+        (status == CACHECORE_STALE || status == CACHECORE_CLAIMED));
+  if (claim.token == 0) return;
+  seen = claim;
+  claim.stale_ms = 40;
+  status = key % 3 == 0
+               ? cachecore_fulfill_absent(trial.cache, &key, 8, 30, &claim)
+               : cachecore_fulfill(trial.cache, &key, 8, bytes, size, 30,
+                                   &claim);
+  if (status == CACHECORE_E_FULL) CHECK(is_no_evict());
+  else if (status != CACHECORE_OK)
+    CHECK(trial.may_fail && (status == CACHECORE_REFUSED ||
+                             status == CACHECORE_E_NO_MEMORY));
+  CHECK(claim.token == 0);
+  CHECK_OK(cachecore_claim_wait(trial.cache, &key, 8, &seen, 0));
 }
 
 /* A value is the one last stored; in a no-evict cache it is there. */
@@ -166,10 +206,12 @@ static void do_everything(void) {
   uint64_t key, removed;
   for (key = 0; key < KEYS; key++) store(key, 0);
   lend();
+  for (key = KEYS; key < KEYS + COMPUTED; key++) compute(key);
   for (key = 0; key < KEYS; key += 3) store(key, key % 2 ? 50 : 0);
   look_all_up();
   for (key = 1; key < KEYS; key += 2) drop(key);
   CHECK_OK(cachecore_advance_clock(trial.cache, 60));
+  for (key = KEYS; key < KEYS + COMPUTED; key++) compute(key);
   CHECK_OK(cachecore_cleanup_expired(trial.cache, 100, &removed));
   sweep();
   take_removals();
@@ -256,14 +298,14 @@ static void run(int may_fail) {
 
 static const cachecore_options_t kinds[] = {
     {sizeof kinds[0], CACHECORE_POLICY_LRU, CACHECORE_MANUAL_CLOCK, 1, 0,
-     1 << 20, 0, 0, 0},
+     1 << 20, 0, 0, 0, 0},
     {sizeof kinds[0], CACHECORE_POLICY_ADAPTIVE, CACHECORE_MANUAL_CLOCK, 2,
-     2000, 0, 0, 0, 0},
+     2000, 0, 0, 0, 0, 0},
     {sizeof kinds[0], CACHECORE_POLICY_LRU,
-     CACHECORE_MANUAL_CLOCK | CACHECORE_NO_EVICT, 2, 0, 4 << 20, 0, 0, 0},
+     CACHECORE_MANUAL_CLOCK | CACHECORE_NO_EVICT, 2, 0, 4 << 20, 0, 0, 0, 0},
     {sizeof kinds[0], CACHECORE_POLICY_ADAPTIVE,
      CACHECORE_MANUAL_CLOCK | CACHECORE_REPORT_REMOVALS, 1, 0, 600 << 10, 0, 0,
-     0},
+     0, 0},
 };
 
 /* Mappings of the process, by their number. */
@@ -306,8 +348,31 @@ static void fail_each(fault_call_t call) {
   CHECK(mappings() <= before);
 }
 
+/* A write or a fulfilment that the system has no memory for: the claim goes. */
+static void no_memory_ends_claims(void) {
+  static unsigned char bytes[24 << 20];
+  uint32_t flags;
+  for (flags = 0; flags <= CACHECORE_NO_EVICT; flags += CACHECORE_NO_EVICT) {
+    cachecore_t *c = open_exact(1000, 0, flags);
+    cachecore_claim_t claim = take_claim(c, "key"), seen = claim;
+    fail_calls(CALL_MMAP, 0, UINT64_MAX);
+    CHECK_INT(cachecore_set(c, "key", 3, bytes, sizeof bytes, 0),
+              CACHECORE_E_NO_MEMORY);
+    CHECK(!stands(c, "key", &claim));
+    CHECK_INT(fulfill(c, "key", "computed", 0, &claim), CACHECORE_CONFLICT);
+    seen = claim = take_claim(c, "key");
+    CHECK_INT(cachecore_fulfill(c, "key", 3, bytes, sizeof bytes, 0, &claim),
+              CACHECORE_E_NO_MEMORY);
+    CHECK(claim.token == 0 && !stands(c, "key", &seen));
+    CHECK(calls_failed() > 0);
+    fail_nothing();
+    claim = take_claim(c, "key");
+    CHECK_OK(cachecore_fulfill(c, "key", 3, bytes, sizeof bytes, 0, &claim));
+    cachecore_close(c);
+  }
+}
+
 static void mmap_fails(void) { fail_each(CALL_MMAP); }
-static void mprotect_fails(void) { fail_each(CALL_MPROTECT); }
 static void madvise_fails(void) { fail_each(CALL_MADVISE); }
 static void calloc_fails(void) { fail_each(CALL_CALLOC); }
 static void pthread_create_fails(void) { fail_each(CALL_PTHREAD_CREATE); }
@@ -387,8 +452,9 @@ static void every_call_is_known(void) {
   CHECK(symbols > 10);
 }
 
-/* Once open, a cache allocates nothing.  Says what was called all in all, for
- * strace to be held against (docs/testing.md). */
+/* Once open, a cache allocates nothing but addresses, and seldom those.  Says
+ * what was called all in all, for strace to be held against
+ * (docs/testing.md). */
 static void nothing_is_allocated(void) {
   uint64_t mmaps, callocs;
   int call;
@@ -397,13 +463,129 @@ static void nothing_is_allocated(void) {
   mmaps = calls_made(CALL_MMAP);
   callocs = calls_made(CALL_CALLOC);
   do_everything();
-  CHECK_INT(calls_made(CALL_MMAP), mmaps);
+  CHECK(calls_made(CALL_MMAP) <= mmaps + 8);
   CHECK_INT(calls_made(CALL_CALLOC), callocs);
   CHECK_INT(calls_made(CALL_POSIX_MEMALIGN), 0);
   cachecore_close(trial.cache);
   for (call = 0; call < FAULT_CALLS; call++)
     printf("%s %llu\n", call_names[call],
            (unsigned long long)calls_made((fault_call_t)call));
+}
+
+/* What is returned costs a call for each megabyte or each hole; what has been
+ * returned, or is a few bytes beside that, costs none. */
+static void nothing_is_returned_twice(void) {
+  enum { SIZE = 1 << 20, COUNT = 64 };
+  static char value[SIZE];
+  cachecore_options_t options = kinds[0];
+  cachecore_t *cache;
+  uint64_t key, calls, mappings, resident;
+  options.max_bytes = COUNT * 2 * (uint64_t)SIZE;
+  CHECK_OK(cachecore_open(&options, &cache));
+  for (key = 0; key < COUNT; key++) {
+    CHECK_OK(set_number(cache, key, value, SIZE, 0));
+    CHECK_OK(set_number(cache, key + COUNT, "keeper", 6, 0));
+  }
+  mappings = calls_made(CALL_MMAP); /* each is one, without huge pages */
+  CHECK_OK(cachecore_cleanup_expired(cache, 0, NULL));
+  CHECK_INT(calls_made(CALL_MADVISE), mappings);
+  for (key = 0; key < COUNT; key++)
+    CHECK_OK(cachecore_delete(cache, &key, sizeof key));
+  CHECK_OK(cachecore_cleanup_expired(cache, 0, NULL));
+  calls = calls_made(CALL_MADVISE) - mappings;
+  resident = stats_of(cache).bytes_resident;
+  printf("%llu calls\n", (unsigned long long)calls);
+  CHECK(calls >= COUNT && calls <= 3 * COUNT);
+  for (key = 0; key < 10 * COUNT; key++) {
+    /* Little of a hole is used, and free again beside the rest. */
+    CHECK_OK(set_number(cache, 1000 + key, value, 100 + key, 0));
+    if (key % 2) {
+      uint64_t before = 1000 + key - 1;
+      CHECK_OK(cachecore_delete(cache, &before, sizeof before));
+    }
+    CHECK_OK(cachecore_cleanup_expired(cache, 0, NULL));
+  }
+  CHECK(calls_made(CALL_MADVISE) <= mappings + calls + COUNT / 8);
+  CHECK(stats_of(cache).bytes_resident < resident + SIZE);
+  cachecore_close(cache);
+}
+
+/* A cache that grows from small values to large ones, and is refused addresses
+ * for the first time at each step of that: then for good, or once.  What was
+ * stored stays, and there is room again when there are addresses. */
+static int refused_for_good;
+
+static void grow_without_addresses(uint32_t flags, uint64_t first,
+                                   uint64_t last) {
+  enum { COUNT = 400, LARGE = 8 << 20 };
+  static unsigned char value[LARGE], copy[LARGE];
+  static int is_there[COUNT];
+  cachecore_options_t options = CACHECORE_OPTIONS_INIT;
+  cachecore_t *cache;
+  uint64_t key, stored = 0;
+  size_t size;
+  options.max_entries = 10000;
+  options.shard_count = 2;
+  options.policy = CACHECORE_POLICY_ADAPTIVE;
+  options.flags = flags;
+  CHECK_OK(cachecore_open(&options, &cache));
+  fail_calls(CALL_MMAP, first, last);
+  for (key = 0; key < COUNT; key++) {
+    cachecore_status_t status;
+    size = 100 + key * key;
+    fill_pattern(value, size, key, 0);
+    status = cachecore_set(cache, &key, sizeof key, value, size, 0);
+    if (status != CACHECORE_OK) CHECK_INT(status, CACHECORE_E_NO_MEMORY);
+    is_there[key] = status == CACHECORE_OK;
+    stored += is_there[key];
+  }
+  if (last == UINT64_MAX) {
+    /* Nothing makes way for a value that there are no addresses for. */
+    uint64_t count = cachecore_count(cache);
+    if (cachecore_set(cache, "large", 5, value, LARGE, 0) != CACHECORE_OK) {
+      CHECK_INT(cachecore_count(cache), count);
+      refused_for_good++;
+    }
+    stored += cachecore_count(cache) - count;
+  }
+  fail_nothing();
+  for (key = 0; key < COUNT; key++) {
+    cachecore_status_t status =
+        cachecore_get(cache, &key, sizeof key, copy, sizeof copy, &size);
+    if (flags & CACHECORE_NO_EVICT)
+      CHECK_INT(status, is_there[key] ? CACHECORE_OK : CACHECORE_MISS);
+    if (status != CACHECORE_OK) continue;
+    CHECK(is_there[key] && holds_pattern(copy, size, key));
+  }
+  if (flags & CACHECORE_NO_EVICT) CHECK_INT(cachecore_count(cache), stored);
+  for (key = 0; key < COUNT; key++) {
+    fill_pattern(value, 50000, key, 1);
+    CHECK_OK(cachecore_set(cache, &key, sizeof key, value, 50000, 0));
+  }
+  for (key = 0; key < COUNT; key++) {
+    CHECK_OK(cachecore_get(cache, &key, sizeof key, copy, sizeof copy, &size));
+    CHECK(size == 50000 && holds_pattern(copy, size, key));
+  }
+  CHECK_OK(cachecore_set(cache, "large", 5, value, LARGE, 0));
+  cachecore_close(cache);
+  CHECK_INT(bytes_mapped(), 0);
+}
+
+static void growth_fails(void) {
+  uint64_t n = 0, made, kind, all[2] = {0, 0};
+  for (kind = 0; kind < 4; kind++) {
+    uint32_t flags = kind / 2 ? CACHECORE_NO_EVICT : 0;
+    for (n = 0;; n++) {
+      grow_without_addresses(flags, n, kind % 2 ? n : UINT64_MAX);
+      made = calls_failed();
+      if (made == 0) break;
+      all[kind % 2] += made;
+    }
+    CHECK(n >= 4);
+  }
+  CHECK(refused_for_good >= 4);
+  printf("%llu calls failed once, %llu for good\n", (unsigned long long)all[1],
+         (unsigned long long)all[0]);
 }
 
 /* ---- Less memory than there should be ------------------------------------ */
@@ -522,8 +704,9 @@ static void in_a_small_group(void) {
 }
 
 TESTS(T(every_call_is_known), T(first_calloc_fails), T(atfork_fails),
-      T(nothing_is_allocated), T(mmap_fails), T(mprotect_fails),
+      T(nothing_is_allocated), T(nothing_is_returned_twice),
+      T(mmap_fails), T(growth_fails),
       T(madvise_fails), T(calloc_fails), T(pthread_create_fails),
       T(getrandom_fails), T(sysconf_fails), T(clock_gettime_fails),
-      T(futex_fails), T(no_wait_waits),
+      T(futex_fails), T(no_wait_waits), T(no_memory_ends_claims),
       T(little_address_space), T(in_a_small_group))

@@ -17,10 +17,12 @@
 #include <unistd.h>
 
 const char *const call_names[FAULT_CALLS] = {
-    "mmap",       "mprotect",      "madvise",    "calloc",
+    "mmap",       "madvise",    "calloc",
     "pthread_create", "__register_atfork", "getrandom", "sysconf",
     "clock_gettime",  "futex wait",  "futex wake", "nanosleep",
-    "sched_yield", "munmap", "posix_memalign"};
+    "sched_yield", "munmap", "posix_memalign", "about a file"};
+
+int file_error = EIO;
 
 /* ---- Whose call it is ---------------------------------------------------- */
 
@@ -120,12 +122,6 @@ int munmap(void *address, size_t size) {
   return real(address, size);
 }
 
-int mprotect(void *address, size_t size, int protection) {
-  REAL(mprotect)
-  FAIL(CALL_MPROTECT, ENOMEM, -1)
-  return real(address, size, protection);
-}
-
 int madvise(void *address, size_t size, int advice) {
   REAL(madvise)
   FAIL(CALL_MADVISE, EAGAIN, -1)
@@ -179,20 +175,22 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
   return real(clock, time);
 }
 
-int nanosleep(const struct timespec *time, struct timespec *left) {
-  REAL(nanosleep)
-  FAIL(CALL_NANOSLEEP, EINTR, -1)
-  return real(time, left);
-}
-
 int sched_yield(void) {
   REAL(sched_yield)
   FAIL(CALL_SCHED_YIELD, EINVAL, -1)
   return real();
 }
 
+static int is_about_a_file(long number) {
+  return number == SYS_openat || number == SYS_pread64 ||
+         number == SYS_pwrite64 || number == SYS_fsync ||
+         number == SYS_renameat || number == SYS_fstat ||
+         number == SYS_newfstatat;
+}
+
 /* Futexes: a wait may end early, by a signal or as the word has changed.
- * And getrandom, which not every libc has a function for. */
+ * nanosleep, which in libc is a cancellation point.  And getrandom, which not
+ * every libc has a function for. */
 long syscall(long number, ...) {
   long a[6];
   va_list arguments;
@@ -205,8 +203,13 @@ long syscall(long number, ...) {
     FAIL(CALL_FUTEX_WAIT, counts[CALL_FUTEX_WAIT] % 2 ? EINTR : EAGAIN, -1)
   } else if (IS_OURS && number == SYS_futex) {
     must_fail(CALL_FUTEX_WAKE);
+  } else if (number == SYS_nanosleep) {
+    FAIL(CALL_NANOSLEEP, EINTR, -1)
   } else if (number == SYS_getrandom) {
     FAIL(CALL_GETRANDOM, EAGAIN, -1)
+  } else if (IS_OURS && is_about_a_file(number) && must_fail(CALL_FILE)) {
+    if (file_error != 0) return errno = file_error, -1;
+    if (number == SYS_pread64 || number == SYS_pwrite64) a[2] = 1;
   }
   return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
@@ -219,7 +222,8 @@ int is_known_symbol(const char *name) {
   static const char *const others[] = {
       "syscall",    "memcpy",       "memmove",         "memset",
       "memcmp",     "bcmp",         "free",            "__stack_chk_fail",
-      "sigfillset", "pthread_join", "sigprocmask"};
+      "sigfillset", "pthread_join", "sigprocmask",
+      "pthread_setcancelstate", "__errno_location"};
   size_t i;
   for (i = 0; i < FAULT_CALLS; i++)
     if (strcmp(name, call_names[i]) == 0) return 1;

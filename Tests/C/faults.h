@@ -13,7 +13,6 @@
 
 typedef enum fault_call {
   CALL_MMAP,
-  CALL_MPROTECT,
   CALL_MADVISE,
   CALL_CALLOC,
   CALL_PTHREAD_CREATE,
@@ -27,6 +26,7 @@ typedef enum fault_call {
   CALL_SCHED_YIELD,
   CALL_MUNMAP, /* counted alone */
   CALL_POSIX_MEMALIGN,
+  CALL_FILE, /* any call about a file but close and unlinkat */
   FAULT_CALLS
 } fault_call_t;
 
@@ -36,6 +36,10 @@ extern const char *const call_names[FAULT_CALLS];
 void fail_calls(fault_call_t call, uint64_t first, uint64_t last);
 /* Fails nothing more; goes on counting. */
 void fail_nothing(void);
+
+/* How a CALL_FILE fails: an error's number, or 0 to read or write one byte
+ * alone. */
+extern int file_error;
 
 uint64_t calls_made(fault_call_t call);
 uint64_t calls_failed(void);

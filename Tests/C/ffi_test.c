@@ -7,8 +7,9 @@
 #include <dlfcn.h>
 #include <ffi.h>
 #include <stdarg.h>
+#include <unistd.h>
 
-#include "harness.h"
+#include "claims.h"
 
 enum { ARGUMENTS_MAX = 8 };
 
@@ -81,11 +82,16 @@ static cachecore_t *open_by_ffi(void) {
   cachecore_options_t options;
   cachecore_t *cache = NULL;
   memset(&options, 0xff, sizeof options);
-  call("cachecore_options_init", "vp", &options);
+  call("cachecore_options_init", "vpz", &options, sizeof options);
   CHECK_INT(options.struct_size, sizeof options);
   options.max_entries = 100;
   options.flags = CACHECORE_MANUAL_CLOCK;
   CHECK_OK(STATUS("cachecore_open", "ipp", &options, &cache));
+  CHECK(strcmp(call("cachecore_open_error", "p").pointer, "") == 0);
+  memset(&options, 0xff, sizeof options);
+  options.struct_size = sizeof options;
+  CHECK_OK(STATUS("cachecore_get_options", "ipp", cache, &options));
+  CHECK_INT(options.max_entries, 100);
   return cache;
 }
 
@@ -117,6 +123,9 @@ static void singles(void) {
   CHECK_OK(STATUS("cachecore_ttl", "ippzp", c, KEY, &number));
   CHECK_INT(number, 50);
   CHECK_OK(STATUS("cachecore_inspect", "ippzp", c, KEY, &info));
+  CHECK_OK(STATUS("cachecore_get_with_info", "ippzpzpp", c, KEY, buffer,
+                  SIZE(16), &size, &info));
+  CHECK(size == 5 && info.value_size == 5);
   CHECK_OK(STATUS("cachecore_compare_and_set", "ippzpzUU", c, KEY, "7", SIZE(1),
                   info.version, CACHECORE_TTL_NEVER));
   CHECK_OK(STATUS("cachecore_increment", "ippzIIUp", c, KEY, (int64_t)-9,
@@ -163,6 +172,15 @@ static void batches_and_wholes(void) {
   CHECK_OK(STATUS("cachecore_advance_clock", "ipU", c, U64(5)));
   CHECK_OK(STATUS("cachecore_cleanup_expired", "ipUp", c, U64(0), &number));
   CHECK_INT(number, 1);
+  CHECK_OK(STATUS("cachecore_set", "ippzpzU", c, KEY, "v", SIZE(1), U64(5)));
+  CHECK_OK(STATUS("cachecore_coldest", "ipUpzpp", c, U64(9), records,
+                  SIZE(sizeof records), &size, &count));
+  CHECK_INT(count, 1);
+  CHECK_OK(STATUS("cachecore_hottest", "ipUpzpp", c, U64(0), records,
+                  SIZE(sizeof records), &size, &count));
+  CHECK_INT(count, 0);
+  CHECK_OK(STATUS("cachecore_evict", "ipUp", c, U64(9), &number));
+  CHECK_INT(number, 1);
   CHECK_OK(STATUS("cachecore_clear", "ip", c));
   CHECK_OK(STATUS("cachecore_resize", "ipUU", c, U64(50), U64(0)));
   CHECK_OK(STATUS("cachecore_stats", "ipp", c, &stats));
@@ -179,7 +197,7 @@ static void sweeper(void) {
   cachecore_sweeper_status_t status = CACHECORE_SWEEPER_STATUS_INIT;
   uint64_t removed = 77;
 
-  call("cachecore_sweeper_options_init", "vp", &options);
+  call("cachecore_sweeper_options_init", "vpz", &options, sizeof options);
   options.interval_ms = 3600000;
   CHECK_OK(STATUS("cachecore_sweeper_start", "ipp", c, &options));
   CHECK_OK(STATUS("cachecore_sweeper_trigger", "ipp", c, &removed));
@@ -194,11 +212,10 @@ static void sweeper(void) {
   call("cachecore_close", "vp", c);
 }
 
-static void audit_and_advice(void) {
+static void audit_and_window(void) {
   cachecore_t *c = open_by_ffi();
   cachecore_window_t window = CACHECORE_WINDOW_INIT;
   cachecore_audit_t audit = CACHECORE_AUDIT_INIT;
-  uint32_t advice = 0;
 
   CHECK_OK(STATUS("cachecore_set", "ippzpzU", c, KEY, "v", SIZE(1), U64(0)));
   CHECK_INT(STATUS("cachecore_get", "ippzpzp", c, "no", SIZE(2), NULL, SIZE(0),
@@ -207,18 +224,79 @@ static void audit_and_advice(void) {
   CHECK_INT(window.misses, 1);
   CHECK_OK(STATUS("cachecore_audit", "ippzpp", c, "ke", SIZE(2), NULL, &audit));
   CHECK_INT(audit.scanned, 1);
-  CHECK_OK(STATUS("cachecore_advise", "ipppp", c, NULL, NULL, &advice));
-  CHECK_INT(advice, CACHECORE_ADVICE_HIT_RATE_CRITICAL);
-  CHECK(strstr(call("cachecore_advice_text", "pu", advice).pointer, "hit"));
   call("cachecore_close", "vp", c);
 }
 
-static const test_t tests[] = {T(singles), T(batches_and_wholes),
-                               T(audit_and_advice), T(sweeper)};
+static void claims(void) {
+  cachecore_t *c = open_by_ffi();
+  cachecore_claim_t claim = CACHECORE_CLAIM_INIT, seen;
+  char buffer[16];
+  size_t size = 77;
+
+  CHECK_INT(STATUS("cachecore_get_or_claim", "ippzpzpp", c, KEY, buffer,
+                   SIZE(16), &size, &claim), CACHECORE_CLAIMED);
+  CHECK(size == 0 && claim.token != 0);
+  seen = claim;
+  CHECK_INT(STATUS("cachecore_claim_wait", "ippzpu", c, KEY, &seen,
+                   (uint32_t)1), CACHECORE_E_TIMEOUT);
+  CHECK_OK(STATUS("cachecore_fulfill_absent", "ippzUp", c, KEY, U64(9),
+                  &claim));
+  CHECK_OK(STATUS("cachecore_claim_wait", "ippzpu", c, KEY, &seen,
+                  UINT32_MAX));
+  CHECK_INT(STATUS("cachecore_get_or_claim", "ippzpzpp", c, KEY, buffer,
+                   SIZE(16), &size, &claim), CACHECORE_ABSENT);
+  CHECK_OK(STATUS("cachecore_advance_clock", "ipU", c, U64(9)));
+  CHECK_INT(STATUS("cachecore_get_or_claim", "ippzpzpp", c, KEY, buffer,
+                   SIZE(16), &size, &claim), CACHECORE_CLAIMED);
+  CHECK_OK(STATUS("cachecore_abandon", "ippzUp", c, KEY, U64(0), &claim));
+  CHECK_INT(STATUS("cachecore_get_or_claim", "ippzpzpp", c, KEY, buffer,
+                   SIZE(16), &size, &claim), CACHECORE_CLAIMED);
+  CHECK_OK(STATUS("cachecore_fulfill", "ippzpzUp", c, KEY, "value", SIZE(5),
+                  U64(9), &claim));
+  CHECK_OK(STATUS("cachecore_get", "ippzpzp", c, KEY, buffer, SIZE(16), &size));
+  CHECK(size == 5 && memcmp(buffer, "value", 5) == 0);
+  call("cachecore_close", "vp", c);
+}
+
+static void saving(void) {
+  cachecore_t *c = open_by_ffi();
+  char path[64];
+  uint64_t count = 77;
+
+  snprintf(path, sizeof path, "/tmp/cachecore-ffi-test.%ld", (long)getpid());
+  CHECK_OK(STATUS("cachecore_set", "ippzpzU", c, KEY, "value", SIZE(5),
+                  U64(0)));
+  CHECK_OK(STATUS("cachecore_save", "ippp", c, path, &count));
+  CHECK_INT(count, 1);
+  CHECK_OK(STATUS("cachecore_clear", "ip", c));
+  CHECK_OK(STATUS("cachecore_load", "ippp", c, path, &count));
+  CHECK_INT(count, 1);
+  CHECK(remove(path) == 0);
+  call("cachecore_close", "vp", c);
+}
+
+static void sharing(void) {
+  cachecore_options_t options = CACHECORE_OPTIONS_INIT;
+  cachecore_shared_options_t shared = CACHECORE_SHARED_OPTIONS_INIT;
+  cachecore_shared_info_t info = CACHECORE_SHARED_INFO_INIT;
+  cachecore_t *c = NULL;
+  int32_t fd = -1;
+  options.max_bytes = 1 << 20;
+  CHECK_OK(STATUS("cachecore_open_shared", "ippp", &options, &shared, &c));
+  CHECK_OK(STATUS("cachecore_shared_info", "ipp", c, &info));
+  CHECK_INT(info.processes, 1);
+  CHECK_OK(STATUS("cachecore_shared_fd", "ipp", c, &fd));
+  CHECK(fd >= 0);
+  call("cachecore_close", "vp", c);
+}
+
+static const test_t tests[] = {T(singles), T(batches_and_wholes), T(claims),
+                               T(saving), T(sharing), T(audit_and_window),
+                               T(sweeper)};
 
 int main(int argc, char **argv) {
   const char *path = getenv("CACHECORE_LIBRARY");
   library = dlopen(path ? path : "libcachecore.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library) return fprintf(stderr, "%s\n", dlerror()), 1;
-  return run_tests(tests, 4, argc, argv);
+  return run_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -63,6 +63,8 @@ int run_tests(const test_t *tests, size_t count, int argc, char **argv) {
 
 void check_failed(const char *file, int line, const char *format, ...) {
   va_list arguments;
+  int unused;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
   va_start(arguments, format);
   flockfile(stdout);
   printf("%s:%d: ", file, line);

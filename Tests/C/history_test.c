@@ -8,9 +8,11 @@
  * A round is a few calls of each thread on keys that begin as absent, or in a
  * full cache as what they are; all around it other keys come and go, so that
  * memory is evicted, moved and given back.  Each kind of cache is checked for
- * $CACHECORE_TEST_MS.  The last test breaks the cache in nine ways, by a layer
- * between it and the threads, and wants each of them to be found.
+ * $CACHECORE_TEST_MS.  The last test breaks the cache in eleven ways, by a
+ * layer between it and the threads, and wants each of them to be found.
  */
+#define CACHECORE_EXPERIMENTAL
+
 #include <sched.h>
 #include <time.h>
 
@@ -30,6 +32,8 @@ typedef enum breakage {
   LATE_EXPIRY,
   EARLY_EXPIRY,
   RESURRECTION,
+  STORED_IN_SPITE, /* of what voided the claim */
+  TWO_CLAIMS,
   BREAKAGES
 } breakage_t;
 
@@ -38,6 +42,7 @@ typedef struct plan {
   int may_evict;
   int is_full;      /* filled up first, and written in place from then on */
   int sweeps, resizes;
+  int claims; /* half of all calls are about them */
   size_t size_max;  /* of values that are no numbers */
   size_t filler_max;
   breakage_t breakage;
@@ -61,6 +66,7 @@ typedef struct caller {
   unsigned index;
   uint64_t seed;
   uint64_t numbers; /* values given out */
+  uint64_t held[KEYS], seen[KEYS]; /* claims */
   search_t *search;
 } caller_t;
 
@@ -160,6 +166,9 @@ static cachecore_status_t do_store(trial_t *trial, uint64_t key,
   }
 }
 
+static cachecore_status_t end_claim(trial_t *trial, uint64_t key,
+                                    operation_t *call);
+
 static cachecore_status_t perform(trial_t *trial, uint64_t key,
                                   operation_t *call, uint64_t version) {
   int64_t sum = 0;
@@ -175,6 +184,10 @@ static cachecore_status_t perform(trial_t *trial, uint64_t key,
                                    (int64_t)call->expected, call->ttl, &sum);
       call->value = (uint64_t)sum;
       return status;
+    case OPERATION_FULFILL:
+    case OPERATION_FULFILL_ABSENT:
+    case OPERATION_ABANDON:
+    case OPERATION_CLAIM_WAIT: return end_claim(trial, key, call);
     default: return do_store(trial, key, call, version);
   }
 }
@@ -306,6 +319,150 @@ static void call_once(caller_t *caller) {
   record(caller, key, call, 0);
 }
 
+/* ---- Claims -------------------------------------------------------------- */
+
+enum { CLAIM_MS_DEFAULT = 30000 };
+
+static cachecore_status_t get_or_claim(caller_t *caller, uint64_t key,
+                                       operation_t *call,
+                                       cachecore_claim_t *claim) {
+  char bytes[VALUE_MAX + 32];
+  size_t size;
+  trial_t *trial = caller->trial;
+  cachecore_status_t status = cachecore_get_or_claim(
+      trial->cache, &key, 8, bytes, sizeof bytes, &size, claim);
+  if (status == CACHECORE_OK || status == CACHECORE_STALE) {
+    call->value = take_value(&trial->plan, bytes, size);
+    CHECK(call->value != 0);
+  }
+  if (status == CACHECORE_PENDING && trial->plan.breakage == TWO_CLAIMS &&
+      random_below(&caller->seed, 8) == 0) {
+    claim->token = claim->seen;
+    return CACHECORE_CLAIMED;
+  }
+  return status;
+}
+
+/* PENDING and an election are two steps (linearizability.h). */
+static void claim(caller_t *caller, unsigned key) {
+  trial_t *trial = caller->trial;
+  int is_timed = (trial->plan.options.flags & CACHECORE_MANUAL_CLOCK) != 0;
+  cachecore_claim_t claim = CACHECORE_CLAIM_INIT;
+  operation_t call, *place;
+  memset(&call, 0, sizeof call);
+  if (random_below(&caller->seed, 2)) claim.flags = CACHECORE_CLAIM_EARLY;
+  claim.claim_ms = is_timed ? 1 + random_below(&caller->seed, 30) : 0;
+  call.kind = OPERATION_GET_OR_CLAIM;
+  call.claim_ms = is_timed ? claim.claim_ms : CLAIM_MS_DEFAULT;
+  call.clock_low = __atomic_load_n(&trial->clock_done, __ATOMIC_ACQUIRE);
+  call.invoked = now_ns();
+  call.status = get_or_claim(caller, key, &call, &claim);
+  call.returned = now_ns();
+  call.clock_high = __atomic_load_n(&trial->clock_begun, __ATOMIC_ACQUIRE);
+  if (claim.seen) caller->seen[key] = claim.seen;
+  if (claim.token) caller->held[key] = claim.token;
+  place = history_add(&trial->histories[key], caller->index);
+  CHECK(place != NULL);
+  *place = call;
+  place->token = call.status == CACHECORE_CLAIMED ? claim.token : 0;
+  if (call.status == CACHECORE_PENDING) place->status = TOLD_MISS;
+  if (call.status != CACHECORE_PENDING && call.status != CACHECORE_STALE &&
+      !(call.status == CACHECORE_OK && claim.token))
+    return;
+  place = history_add(&trial->histories[key], caller->index);
+  CHECK(place != NULL);
+  *place = call;
+  place->kind = call.status == CACHECORE_OK ? OPERATION_ELECT_EARLY
+                                            : OPERATION_ELECT;
+  place->token = claim.seen;
+  place->status = claim.token  ? TOLD_CLAIMED
+                  : claim.seen ? TOLD_PENDING
+                               : TOLD_MISS;
+}
+
+static cachecore_status_t end_claim(trial_t *trial, uint64_t key,
+                                    operation_t *call) {
+  char bytes[VALUE_MAX + 32];
+  size_t size;
+  cachecore_status_t status;
+  cachecore_claim_t claim = CACHECORE_CLAIM_INIT;
+  claim.token = claim.seen = call->token;
+  switch (call->kind) {
+    case OPERATION_CLAIM_WAIT:
+      return cachecore_claim_wait(trial->cache, &key, 8, &claim,
+                                  (uint32_t)(call->value % 2));
+    case OPERATION_ABANDON:
+      return cachecore_abandon(trial->cache, &key, 8, call->window_ms, &claim);
+    case OPERATION_FULFILL_ABSENT:
+      return cachecore_fulfill_absent(trial->cache, &key, 8,
+                                      call->ttl ? call->ttl : UINT64_MAX,
+                                      &claim);
+    default: break;
+  }
+  claim.stale_ms = call->window_ms;
+  size = put_value(&trial->plan, call->value, bytes);
+  status = cachecore_fulfill(trial->cache, &key, 8, bytes, size, call->ttl,
+                             &claim);
+  if (status == CACHECORE_CONFLICT && trial->plan.breakage == STORED_IN_SPITE)
+    return set_value(trial, key, call->value, call->ttl);
+  return status;
+}
+
+/* clear, or delete_prefix of what begins as a key does: two steps for each key
+ * (linearizability.h). */
+static void remove_all(caller_t *caller) {
+  trial_t *trial = caller->trial;
+  uint64_t removed, first = random_below(&caller->seed, KEYS), past = first + 1;
+  operation_t call;
+  unsigned key;
+  memset(&call, 0, sizeof call);
+  call.clock_low = __atomic_load_n(&trial->clock_done, __ATOMIC_ACQUIRE);
+  call.invoked = now_ns();
+  if (random_below(&caller->seed, 2)) {
+    CHECK_OK(cachecore_delete_prefix(trial->cache, &first, 4, &removed));
+  } else {
+    CHECK_OK(cachecore_clear(trial->cache));
+    first = 0;
+    past = KEYS;
+  }
+  call.returned = now_ns();
+  call.clock_high = __atomic_load_n(&trial->clock_begun, __ATOMIC_ACQUIRE);
+  for (key = (unsigned)first; key < past; key++) {
+    operation_t *place = history_add(&trial->histories[key], caller->index);
+    CHECK(place != NULL);
+    *place = call;
+    place->kind = OPERATION_VOID;
+    place = history_add(&trial->histories[key], caller->index);
+    CHECK(place != NULL);
+    *place = call;
+    place->kind = OPERATION_CLEAR;
+  }
+}
+
+static void call_about_claims(caller_t *caller) {
+  static const operation_kind_t kinds[] = {
+      OPERATION_FULFILL, OPERATION_FULFILL, OPERATION_FULFILL,
+      OPERATION_FULFILL_ABSENT, OPERATION_ABANDON, OPERATION_CLAIM_WAIT};
+  trial_t *trial = caller->trial;
+  int is_timed = (trial->plan.options.flags & CACHECORE_MANUAL_CLOCK) != 0;
+  unsigned key = (unsigned)random_below(&caller->seed, KEYS);
+  operation_t call;
+  memset(&call, 0, sizeof call);
+  call.kind = kinds[random_below(&caller->seed, 6)];
+  call.token = call.kind == OPERATION_CLAIM_WAIT ? caller->seen[key]
+                                                 : caller->held[key];
+  if (random_below(&caller->seed, 60) == 0) {
+    remove_all(caller);
+  } else if (call.token == 0 || random_below(&caller->seed, 2)) {
+    claim(caller, key);
+  } else {
+    call.value = new_value(caller);
+    call.ttl = is_timed ? 1 + random_below(&caller->seed, 12) : 0;
+    if (is_timed) call.window_ms = random_below(&caller->seed, 3) * 12;
+    record(caller, key, call, 0);
+  }
+}
+
 /* ---- What goes on around ------------------------------------------------- */
 
 static void fill_around(caller_t *caller) {
@@ -405,8 +562,13 @@ static void *call_all(void *argument) {
       trial->is_over = now_ms() >= trial->end_ms || is_raised(&trial->is_found);
     meet(trial);
     if (trial->is_over) return NULL;
+    memset(caller->held, 0, sizeof caller->held);
+    memset(caller->seen, 0, sizeof caller->seen);
     for (i = 0; i < CALLS; i++) {
-      call_once(caller);
+      if (trial->plan.claims && random_below(&caller->seed, 2))
+        call_about_claims(caller);
+      else
+        call_once(caller);
       disturb(caller);
     }
     meet(trial);
@@ -445,7 +607,8 @@ static trial_t *try_plan(plan_t plan, unsigned ms) {
   sweeper.interval_ms = 1;
   if (plan.sweeps) CHECK_OK(cachecore_sweeper_start(trial.cache, &sweeper));
   for (i = 0; i < THREADS; i++) {
-    caller_t caller = {&trial, i, trial.seed * 31 + i, 0, search_new()};
+    caller_t caller = {&trial, i, trial.seed * 31 + i, 0, {0}, {0},
+                       search_new()};
     callers[i] = caller;
     CHECK_INT(pthread_create(&threads[i], NULL, call_all, &callers[i]), 0);
   }
@@ -467,7 +630,7 @@ static void check_plan(plan_t plan) {
 }
 
 /* Options: policy, flags, shards, entries, bytes. */
-#define OPTIONS(...) {0, __VA_ARGS__, 0, 0, 0}
+#define OPTIONS(...) {0, __VA_ARGS__, 0, 0, 0, 0}
 #define LRU CACHECORE_POLICY_LRU
 #define ADAPTIVE CACHECORE_POLICY_ADAPTIVE
 #define MANUAL CACHECORE_MANUAL_CLOCK
@@ -504,6 +667,18 @@ TRIAL(evicting_across_shards, OPTIONS(ADAPTIVE, MANUAL, 4, 100, 400000),
 TRIAL(evicting_and_reporting, OPTIONS(LRU, REPORT, 2, 0, 300000),
       .may_evict = 1, .size_max = 2000, .filler_max = 2000, .resizes = 1)
 
+TRIAL(claims, OPTIONS(LRU, 0, 1, 100000, 0), .size_max = 40, .claims = 1)
+TRIAL(claims_with_lifetimes, OPTIONS(LRU, MANUAL, 1, 100000, 0),
+      .size_max = 40, .sweeps = 1, .claims = 1)
+TRIAL(claims_in_a_full_cache, OPTIONS(LRU, NO_EVICT | MANUAL, 1, 0, 200000),
+      .size_max = 200, .filler_max = 400, .sweeps = 1, .resizes = 1,
+      .claims = 1)
+TRIAL(claims_and_evictions, OPTIONS(ADAPTIVE, MANUAL, 1, 60, 0),
+      .may_evict = 1, .size_max = 40, .sweeps = 1, .resizes = 1, .claims = 1)
+TRIAL(claims_across_shards, OPTIONS(LRU, MANUAL, 4, 100, 400000),
+      .may_evict = 1, .size_max = 2000, .filler_max = 4000, .sweeps = 1,
+      .resizes = 1, .claims = 1)
+
 /* A checker that finds nothing would find nothing here either. */
 static void breakage_is_found(void) {
   breakage_t breakage;
@@ -513,6 +688,7 @@ static void breakage_is_found(void) {
     if (breakage == LATE_EXPIRY || breakage == EARLY_EXPIRY)
       plan.options.flags = MANUAL;
     plan.may_evict = breakage == RESURRECTION;
+    plan.claims = breakage == STORED_IN_SPITE || breakage == TWO_CLAIMS;
     printf("breakage %d: ", breakage);
     CHECK(is_raised(&try_plan(plan, 60000)->is_found));
   }
@@ -522,4 +698,6 @@ TESTS(T(without_eviction), T(of_all_sizes), T(with_lifetimes),
       T(with_lifetimes_adaptive), T(full_and_in_place), T(full_by_entries),
       T(no_evict_with_lifetimes), T(evicting_by_bytes), T(evicting_large),
       T(evicting_adaptive), T(evicting_across_shards),
-      T(evicting_and_reporting), T(breakage_is_found))
+      T(evicting_and_reporting), T(claims), T(claims_with_lifetimes),
+      T(claims_in_a_full_cache), T(claims_and_evictions),
+      T(claims_across_shards), T(breakage_is_found))

@@ -3,6 +3,7 @@
  * programs compiled against this header keep relying on them.  A field may be
  * appended (then its line and the size are added here); nothing else may move.
  */
+#define CACHECORE_EXPERIMENTAL
 #include "harness.h"
 
 #define FIELD(type, field, offset)                             \
@@ -29,7 +30,8 @@ static void options_layout(void) {
   FIELD(cachecore_options_t, default_ttl_ms, 32);
   FIELD(cachecore_options_t, default_tti_ms, 40);
   FIELD(cachecore_options_t, hash_seed, 48);
-  END(cachecore_options_t, 56);
+  FIELD(cachecore_options_t, ttl_jitter_permille, 56);
+  END(cachecore_options_t, 64);
 }
 
 static void value_layout(void) {
@@ -82,7 +84,11 @@ static void stats_layout(void) {
   FIELD(cachecore_stats_t, removals_lost, 112);
   FIELD(cachecore_stats_t, expired, 120);
   FIELD(cachecore_stats_t, entries_before, 128);
-  END(cachecore_stats_t, 136);
+  FIELD(cachecore_stats_t, stale, 136);
+  FIELD(cachecore_stats_t, absent, 144);
+  FIELD(cachecore_stats_t, stale_served, 152);
+  FIELD(cachecore_stats_t, absent_served, 160);
+  END(cachecore_stats_t, 168);
 }
 
 static void removal_record_layout(void) {
@@ -108,7 +114,7 @@ static void sweeper_status_layout(void) {
   FIELD(cachecore_sweeper_status_t, struct_size, 0);
   FIELD(cachecore_sweeper_status_t, state, 4);
   FIELD(cachecore_sweeper_status_t, healthy, 8);
-  FIELD(cachecore_sweeper_status_t, reserved, 12);
+  FIELD(cachecore_sweeper_status_t, leads, 12);
   FIELD(cachecore_sweeper_status_t, interval_ms, 16);
   FIELD(cachecore_sweeper_status_t, sweeps_run, 24);
   FIELD(cachecore_sweeper_status_t, entries_removed, 32);
@@ -161,21 +167,40 @@ static void audit_layout(void) {
   END(cachecore_audit_t, 88);
 }
 
-static void advice_options_layout(void) {
+static void claim_layout(void) {
   size_t end = 0;
-  FIELD(cachecore_advice_options_t, struct_size, 0);
-  FIELD(cachecore_advice_options_t, hit_rate_critical, 4);
-  FIELD(cachecore_advice_options_t, hit_rate_low, 8);
-  FIELD(cachecore_advice_options_t, hit_rate_excellent, 12);
-  FIELD(cachecore_advice_options_t, ttl_low, 16);
-  FIELD(cachecore_advice_options_t, error_share, 20);
-  FIELD(cachecore_advice_options_t, memory_share, 24);
-  FIELD(cachecore_advice_options_t, reserved, 28);
-  FIELD(cachecore_advice_options_t, entries_high, 32);
-  FIELD(cachecore_advice_options_t, expected_ttl_ms, 40);
-  FIELD(cachecore_advice_options_t, window_ms, 48);
-  FIELD(cachecore_advice_options_t, errors, 56);
-  END(cachecore_advice_options_t, 64);
+  FIELD(cachecore_claim_t, struct_size, 0);
+  FIELD(cachecore_claim_t, flags, 4);
+  FIELD(cachecore_claim_t, token, 8);
+  FIELD(cachecore_claim_t, stale_ms, 16);
+  FIELD(cachecore_claim_t, claim_ms, 24);
+  FIELD(cachecore_claim_t, seen, 32);
+  END(cachecore_claim_t, 40);
+}
+
+static void shared_options_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_shared_options_t, struct_size, 0);
+  FIELD(cachecore_shared_options_t, flags, 4);
+  FIELD(cachecore_shared_options_t, path, 8);
+  FIELD(cachecore_shared_options_t, fd, 16);
+  FIELD(cachecore_shared_options_t, max_processes, 20);
+  END(cachecore_shared_options_t, 24);
+}
+
+static void shared_info_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_shared_info_t, struct_size, 0);
+  FIELD(cachecore_shared_info_t, processes, 4);
+  FIELD(cachecore_shared_info_t, max_processes, 8);
+  FIELD(cachecore_shared_info_t, warm, 12);
+  FIELD(cachecore_shared_info_t, unlinked, 16);
+  FIELD(cachecore_shared_info_t, reserved, 20);
+  FIELD(cachecore_shared_info_t, recoveries, 24);
+  FIELD(cachecore_shared_info_t, entries_lost, 32);
+  FIELD(cachecore_shared_info_t, borrows_reclaimed, 40);
+  FIELD(cachecore_shared_info_t, region_bytes, 48);
+  END(cachecore_shared_info_t, 56);
 }
 
 static void numbers_never_change(void) {
@@ -186,6 +211,10 @@ static void numbers_never_change(void) {
   CHECK_INT(CACHECORE_EXISTS, 2);
   CHECK_INT(CACHECORE_REFUSED, 3);
   CHECK_INT(CACHECORE_CONFLICT, 4);
+  CHECK_INT(CACHECORE_STALE, 5);
+  CHECK_INT(CACHECORE_PENDING, 6);
+  CHECK_INT(CACHECORE_ABSENT, 7);
+  CHECK_INT(CACHECORE_CLAIMED, 8);
   CHECK_INT(CACHECORE_E_ARGUMENT, -1);
   CHECK_INT(CACHECORE_E_NO_MEMORY, -2);
   CHECK_INT(CACHECORE_E_TOO_SMALL, -3);
@@ -195,6 +224,8 @@ static void numbers_never_change(void) {
   CHECK_INT(CACHECORE_E_TIMEOUT, -7);
   CHECK_INT(CACHECORE_E_TYPE, -8);
   CHECK_INT(CACHECORE_E_RANGE, -9);
+  CHECK_INT(CACHECORE_E_LAYOUT, -10);
+  CHECK_INT(CACHECORE_E_ACCESS, -11);
   CHECK_INT(CACHECORE_POLICY_LRU, 0);
   CHECK_INT(CACHECORE_POLICY_ADAPTIVE, 1);
   CHECK_INT(CACHECORE_NO_EVICT, 1);
@@ -207,6 +238,8 @@ static void numbers_never_change(void) {
   CHECK_INT(CACHECORE_KEY_SIZE_MAX, 65535);
   CHECK_INT(CACHECORE_MAX_BYTES_MIN, 65536);
   CHECK(CACHECORE_TTL_NEVER == UINT64_MAX);
+  CHECK(CACHECORE_TTL_KEEP == UINT64_MAX / 2 + 1);
+  CHECK_INT(CACHECORE_CLAIM_EARLY, 1);
   CHECK_INT(CACHECORE_SWEEPER_STOPPED, 0);
   CHECK_INT(CACHECORE_SWEEPER_RUNNING, 1);
   CHECK_INT(CACHECORE_SWEEPER_PAUSED, 2);
@@ -216,19 +249,15 @@ static void numbers_never_change(void) {
   CHECK_INT(CACHECORE_ENTRY_NEAR_EXPIRY, 2);
   CHECK_INT(CACHECORE_ENTRY_WITHOUT_EXPIRY, 4);
   CHECK_INT(CACHECORE_ENTRY_IDLE, 8);
-  CHECK_INT(CACHECORE_ADVICE_HIT_RATE_CRITICAL, 1);
-  CHECK_INT(CACHECORE_ADVICE_HIT_RATE_LOW, 2);
-  CHECK_INT(CACHECORE_ADVICE_HIT_RATE_GOOD, 4);
-  CHECK_INT(CACHECORE_ADVICE_HIT_RATE_EXCELLENT, 8);
-  CHECK_INT(CACHECORE_ADVICE_TTL_LOW, 16);
-  CHECK_INT(CACHECORE_ADVICE_MANY_ENTRIES, 32);
-  CHECK_INT(CACHECORE_ADVICE_ERRORS, 64);
-  CHECK_INT(CACHECORE_ADVICE_MEMORY_HIGH, 128);
-  CHECK_INT(CACHECORE_ADVICE_WITHOUT_EXPIRY, 256);
+  CHECK_INT(CACHECORE_SHARED_CREATE_ONLY, 1);
+  CHECK_INT(CACHECORE_SHARED_ATTACH_ONLY, 2);
+  CHECK_INT(CACHECORE_SHARED_REPLACE, 4);
+  CHECK_INT(CACHECORE_SHARED_READ_ONLY, 8);
 }
 
 TESTS(T(options_layout), T(value_layout), T(entry_info_layout),
       T(scan_record_layout), T(stats_layout), T(removal_record_layout),
       T(sweeper_options_layout), T(sweeper_status_layout),
       T(window_layout), T(audit_options_layout), T(audit_layout),
-      T(advice_options_layout), T(numbers_never_change))
+      T(claim_layout), T(shared_options_layout), T(shared_info_layout),
+      T(numbers_never_change))

@@ -38,6 +38,34 @@ static void lends_and_takes_back(void) {
   cachecore_close(cache);
 }
 
+/* What is lent may be stored: elsewhere, as a key, and in its own place, also
+ * where that is the last room there is. */
+static void a_lent_value_may_be_passed_on(void) {
+  static const uint32_t flags[] = {0, CACHECORE_NO_EVICT,
+                                   CACHECORE_REPORT_REMOVALS};
+  static char text[20000];
+  size_t i, round;
+  memset(text, 't', sizeof text);
+  for (i = 0; i < 3; i++) {
+    cachecore_t *cache = open_exact(0, 128 << 10, flags[i]);
+    CHECK_OK(cachecore_set(cache, "key", 3, text, sizeof text, 0));
+    for (round = 0; round < 50; round++) {
+      cachecore_value_t value = acquire(cache, "key");
+      CHECK_INT(value.size, sizeof text);
+      CHECK_OK(cachecore_set(cache, "key", 3, value.data, value.size, 0));
+      CHECK_OK(cachecore_set(cache, "other", 5, value.data, value.size, 0));
+      CHECK_OK(cachecore_set(cache, value.data, 1000, value.data, 10, 0));
+      CHECK(memcmp(value.data, text, sizeof text) == 0);
+      cachecore_release(&value);
+      value = acquire(cache, "other");
+      CHECK(value.size == sizeof text &&
+            memcmp(value.data, text, sizeof text) == 0);
+      cachecore_release(&value);
+    }
+    cachecore_close(cache);
+  }
+}
+
 static void empty_values_are_lent_too(void) {
   cachecore_t *cache = open_exact(100, 0, 0);
   cachecore_value_t value;
@@ -236,7 +264,8 @@ static void lend_and_replace(void) {
   cachecore_close(cache);
 }
 
-TESTS(T(lends_and_takes_back), T(empty_values_are_lent_too),
+TESTS(T(lends_and_takes_back), T(a_lent_value_may_be_passed_on),
+      T(empty_values_are_lent_too),
       T(outlives_its_entry), T(lent_many_times_at_once),
       T(close_with_values_lent), T(last_release_frees),
       T(counts_against_the_bound), T(another_thread_may_give_back),

@@ -1,4 +1,6 @@
 /* Many threads on one key: each operation is one atomic step. */
+#include <sched.h>
+
 #include "harness.h"
 
 enum { THREADS = 8, ROUNDS = SANITIZED ? 2000 : 20000 };
@@ -79,15 +81,84 @@ static void count_by_compare(worker_t *worker) {
   }
 }
 
-static void compare_and_set_loses_no_update(void) {
+/* The same with value and version read at once. */
+static void count_with_info(worker_t *worker) {
+  cachecore_entry_info_t info = CACHECORE_ENTRY_INFO_INIT;
+  uint64_t count;
+  size_t size;
+  int i;
+  for (i = 0; i < ROUNDS / 4;) {
+    CHECK_OK(cachecore_get_with_info(worker->cache, "n", 1, &count, 8, &size,
+                                     &info));
+    count++;
+    sched_yield(); /* to whoever has read the same */
+    switch (cachecore_compare_and_set(worker->cache, "n", 1, &count, 8,
+                                      info.version, 0)) {
+      case CACHECORE_OK: i++; break;
+      case CACHECORE_CONFLICT: worker->result++; break;
+      default: CHECK(!"compare_and_set: OK or CONFLICT");
+    }
+  }
+}
+
+static void count_up(void (*count_one)(worker_t *), unsigned threads) {
   cachecore_t *cache = open_plain(1000, 0);
   uint64_t count = 0;
   size_t size;
   CHECK_OK(cachecore_set(cache, "n", 1, &count, 8, 0));
   printf("%llu conflicts\n", (unsigned long long)run_workers(
-                                 cache, THREADS, NULL, count_by_compare));
+                                 cache, threads, NULL, count_one));
   CHECK_OK(cachecore_get(cache, "n", 1, &count, 8, &size));
-  CHECK_INT(count, THREADS * (ROUNDS / 4));
+  CHECK_INT(count, threads * (ROUNDS / 4));
+  cachecore_close(cache);
+}
+
+static void compare_and_set_loses_no_update(void) {
+  count_up(count_by_compare, THREADS);
+}
+
+static void get_with_info_loses_no_update(void) {
+  count_up(count_with_info, 4);
+}
+
+/* Values that say how long they live, and of which there is one for each
+ * version: what is read at once belongs together. */
+enum { TTL_BASE = 1000000, VALUES = 97, VALUE_SIZE = 200 };
+
+static void write_or_read_whole(worker_t *worker) {
+  static const cachecore_entry_info_t empty = CACHECORE_ENTRY_INFO_INIT;
+  unsigned char value[VALUE_SIZE], seen = 0;
+  uint64_t version = 0;
+  int i;
+  for (i = 0; i < ROUNDS; i++) {
+    cachecore_entry_info_t info = empty;
+    size_t size;
+    if (worker->index % 2) {
+      int number = (i + (int)worker->index) % VALUES;
+      memset(value, number, sizeof value);
+      CHECK_OK(cachecore_set(worker->cache, "k", 1, value, sizeof value,
+                             TTL_BASE + (uint64_t)number));
+      continue;
+    }
+    CHECK_OK(cachecore_get_with_info(worker->cache, "k", 1, value,
+                                     sizeof value, &size, &info));
+    CHECK_INT(info.value_size, size);
+    CHECK_INT(size, sizeof value);
+    CHECK(value[0] == value[VALUE_SIZE - 1]);
+    CHECK_INT(info.ttl_ms, TTL_BASE + value[0]);
+    if (info.version == version) CHECK_INT(value[0], seen);
+    CHECK(info.version >= version);
+    version = info.version;
+    seen = value[0];
+  }
+}
+
+static void value_and_info_are_of_one_moment(void) {
+  cachecore_t *cache = open_exact(1000, 0, 0);
+  unsigned char value[VALUE_SIZE] = {0};
+  CHECK_OK(cachecore_set(cache, "k", 1, value, sizeof value, TTL_BASE));
+  run_workers(cache, 4, NULL, write_or_read_whole);
+  CHECK_INT(stats_of(cache).hits, 2 * ROUNDS);
   cachecore_close(cache);
 }
 
@@ -168,5 +239,6 @@ static void resize_under_load(void) {
 }
 
 TESTS(T(increments_add_up), T(one_add_wins), T(one_delete_wins),
-      T(compare_and_set_loses_no_update), T(add_and_delete_balance),
+      T(compare_and_set_loses_no_update), T(get_with_info_loses_no_update),
+      T(value_and_info_are_of_one_moment), T(add_and_delete_balance),
       T(replacing_never_tears_or_hides), T(resize_under_load))

@@ -78,7 +78,7 @@ static void keys_of_every_size_and_content(void) {
   size = 99;
   CHECK_INT(cachecore_get(cache, key, 65536, &value, 4, &size),
             CACHECORE_E_ARGUMENT);
-  CHECK_INT(size, 99); /* on an error no output is written */
+  CHECK_INT(size, 0);
   CHECK_INT(cachecore_count(cache), count + 1);
   cachecore_close(cache);
 }
@@ -160,6 +160,53 @@ static void inspect_tells_all(void) {
   CHECK_INT(info.idle_ms, 0);
   CHECK(info.version == version);
   CHECK_INT(cachecore_inspect(cache, "nix", 3, &info), CACHECORE_MISS);
+  cachecore_close(cache);
+}
+
+/* Info as `inspect` has it before the call, counted as `get`. */
+static void get_with_info_is_both(void) {
+  cachecore_t *cache = open_exact(100, 0, 0);
+  cachecore_entry_info_t info = CACHECORE_ENTRY_INFO_INIT, other = info;
+  char buffer[16];
+  size_t size;
+  CHECK_OK(set_text(cache, "key", "value", 1000));
+  CHECK_OK(cachecore_advance_clock(cache, 100));
+  CHECK_OK(cachecore_inspect(cache, "key", 3, &other));
+  CHECK_OK(cachecore_get_with_info(cache, "key", 3, buffer, 16, &size, &info));
+  CHECK(size == 5 && memcmp(buffer, "value", 5) == 0);
+  CHECK(memcmp(&info, &other, sizeof info) == 0);
+  CHECK_INT(info.ttl_ms, 900);
+  CHECK_INT(info.idle_ms, 100);
+  CHECK_OK(cachecore_inspect(cache, "key", 3, &other)); /* it was a use */
+  CHECK_INT(other.idle_ms, 0);
+  CHECK_INT(stats_of(cache).hits, 1);
+
+  CHECK_INT(cachecore_get_with_info(cache, "key", 3, buffer, 4, &size, &info),
+            CACHECORE_E_TOO_SMALL);
+  CHECK_INT(size, 5);
+  CHECK_INT(info.version, 0);
+  CHECK_INT(stats_of(cache).hits, 2);
+  CHECK_INT(cachecore_get_with_info(cache, "nix", 3, NULL, 0, &size, &info),
+            CACHECORE_MISS);
+  CHECK_INT(stats_of(cache).misses, 1);
+  CHECK_OK(cachecore_set(cache, "key", 3, NULL, 0, 0));
+  CHECK_OK(cachecore_get_with_info(cache, "key", 3, NULL, 0, &size, &info));
+  CHECK_INT(size, 0);
+  CHECK_INT(info.ttl_ms, -1);
+  /* With nowhere to put the info nothing is read or counted. */
+  info.struct_size = 3;
+  CHECK_INT(cachecore_get_with_info(cache, "key", 3, NULL, 0, &size, &info),
+            CACHECORE_E_ARGUMENT);
+  CHECK_INT(cachecore_get_with_info(cache, "key", 3, NULL, 0, &size, NULL),
+            CACHECORE_E_ARGUMENT);
+  CHECK_INT(stats_of(cache).hits, 3);
+  /* A lifetime that is kept, and one that has none. */
+  info.struct_size = sizeof info;
+  CHECK_OK(cachecore_get_with_info(cache, "key", 3, NULL, 0, &size, &info));
+  CHECK_OK(cachecore_compare_and_set(cache, "key", 3, "new", 3, info.version,
+                                     (uint64_t)info.ttl_ms));
+  CHECK_OK(cachecore_inspect(cache, "key", 3, &info));
+  CHECK_INT(info.ttl_ms, -1);
   cachecore_close(cache);
 }
 
@@ -291,6 +338,6 @@ static void entry_info_of_other_versions(void) {
 
 TESTS(T(get_copies_and_reports_sizes), T(empty_values),
       T(keys_of_every_size_and_content), T(values_of_every_size),
-      T(ttl_counts_down), T(inspect_tells_all),
+      T(ttl_counts_down), T(inspect_tells_all), T(get_with_info_is_both),
       T(peek_copies_and_reports_sizes), T(peeking_ends_no_idleness),
       T(looking_counts_as_nothing), T(entry_info_of_other_versions))

@@ -200,6 +200,19 @@ static void close_with_removals_waiting(void) {
   cachecore_close(cache);
 }
 
+/* They stand in the way of nothing: not of a smaller bound. */
+static void give_way_to_a_smaller_bound(void) {
+  cachecore_t *cache = open_reporting(0, 8 << 20);
+  uint64_t key;
+  for (key = 0; key < 10000; key++) set_pattern(cache, key, key % 1000, 0);
+  for (key = 0; key < 10000; key++)
+    if (key % 50) cachecore_delete(cache, &key, sizeof key);
+  CHECK_OK(cachecore_resize(cache, 0, 1 << 20));
+  CHECK(stats_of(cache).removals_lost > 0);
+  CHECK(stats_of(cache).bytes_resident <= 1 << 20);
+  cachecore_close(cache);
+}
+
 /* Two threads take while six write: what left, left to one of them. */
 static void write_or_take(worker_t *worker) {
   uint64_t seed = worker->seed, key;
@@ -236,5 +249,6 @@ static void each_once_among_threads(void) {
 
 TESTS(T(each_cause), T(in_order_and_to_the_byte), T(only_where_asked_for),
       T(lost_when_nobody_takes_them), T(lost_never_by_entries_alone),
-      T(while_its_value_is_lent), T(close_with_removals_waiting),
+      T(while_its_value_is_lent), T(give_way_to_a_smaller_bound),
+      T(close_with_removals_waiting),
       T(each_once_among_threads))

@@ -3,12 +3,12 @@ import SeededRandom
 import Testing
 
 @Suite struct AdaptiveTests {
-  private func open(_ policy: UInt32, entries: Int) throws -> TestCache {
+  private func open(_ policy: UInt32, entries: Int, seed: UInt64 = 11) throws -> TestCache {
     try #require(
       TestCache(
         Options(
           policy: policy, flags: Options.manualClock, shardCount: 1,
-          maxEntries: UInt64(entries), hashSeed: 11)))
+          maxEntries: UInt64(entries), hashSeed: seed)))
   }
 
   /// Reads keys through a cache: hits of the number of keys.
@@ -61,6 +61,45 @@ import Testing
     #expect(Double(ours) > Double(theirs) * 0.97, "\(ours) hits, LRU \(theirs)")
   }
 
+  /// Loads that want one size of the window or another, each in a range of keys of its
+  /// own, for a cache of `size` entries.
+  private enum Load: CaseIterable {
+    case loop, zigzag, twice
+
+    func keys(from first: Int, count: Int, for size: Int) -> [Int] {
+      let length = size * 3 / 2
+      return (0..<count).map { step in
+        switch self {
+        case .loop: return first + step % length
+        case .zigzag:
+          let place = step % (2 * length - 2)
+          return first + min(place, 2 * length - 2 - place)
+        case .twice:
+          // Each again after half the cache.
+          return first + (step % 2 == 0 ? step / 2 : max(0, step / 2 - size / 4))
+        }
+      }
+    }
+  }
+
+  /// Whatever the load was before, the size that serves it now comes into force, and the
+  /// hash seed does not matter. What a change may cost: four hits for each entry.
+  @Test(arguments: [UInt64(1), 2, 3], [100, 600])
+  func noLoadIsATrap(seed: UInt64, size: Int) throws {
+    let ours = try open(Options.policyAdaptive, entries: size, seed: seed)
+    defer { ours.close() }
+    let lru = try open(Options.policyLRU, entries: size)
+    defer { lru.close() }
+    let count = 60 * size
+    for (number, load) in (Load.allCases + Load.allCases.reversed()).enumerated() {
+      let keys = load.keys(from: number << 30, count: count, for: size)
+      let (found, byLRU) = (hits(ours, keys), hits(lru, keys))
+      #expect(found > byLRU - 4 * size, "\(load), \(number): \(found), LRU \(byLRU)")
+      if load == .loop { #expect(found > count / 2, "a loop, \(number): \(found)") }
+      ours.cache.checkInvariants()
+    }
+  }
+
   /// Everything at random, with the invariants of the policy's lists checked.
   @Test(arguments: [1, 2, 10, 100, 3000])
   func listsStayTogether(capacity: Int) throws {
@@ -70,7 +109,10 @@ import Testing
     defer { cache.close() }
     for step in 0..<8000 {
       let key = bytes("key \(random.below(random.chance(50) ? capacity : capacity * 4))")
-      switch random.below(20) {
+      switch random.below(24) {
+      case 20, 21: #expect(cache.setStale(key, [1], ttlMs: 2, staleMs: 20))
+      case 22: #expect(cache.setAbsent(key, ttlMs: 20))
+      case 23: _ = cache.getOrClaim(key, claimMs: 5, isEarly: true)
       case 0..<9: _ = cache.get(key)
       case 9..<17:
         let size = random.below(100)

@@ -25,7 +25,18 @@ import Testing
     for step in 0..<6000 {
       let context: Comment = "seed \(seed), step \(step)"
       let key = bytes("key \(random.below(2000))")
-      switch random.below(20) {
+      switch random.below(24) {
+      case 20..<23:
+        // Past their deadline they take as much room, and are moved and given up.
+        let size = random.chance(50) ? random.below(sizeMax) : random.below(64)
+        let value = [UInt8](repeating: UInt8(step & 0xFF), count: size)
+        let isStored = cache.setStale(key, value, ttlMs: 5, staleMs: 60)
+        #expect(isStored || !leases.isEmpty, context)
+        latest[key] = isStored ? value : nil
+      case 23:
+        let isStored = cache.setAbsent(key, ttlMs: 60)
+        #expect(isStored || !leases.isEmpty, context)
+        latest[key] = nil
       case 0..<12:
         let size = random.chance(50) ? random.below(sizeMax) : random.below(64)
         let value = [UInt8](repeating: UInt8(step & 0xFF), count: size)

@@ -84,7 +84,7 @@ import Testing
     #expect(cache.delete(bytes("key")))
     #expect(cache.cache.statistics().removalsLost == 1)
     for lease in leases { cache.cache.release(ticket: lease.ticket) }
-    #expect(try cache.cache.shard(0).arena.audit() == 0)
+    #expect(try cache.cache.shard(0).arena.checkInvariants() == 0)
     cache.cache.checkInvariants()
   }
 }

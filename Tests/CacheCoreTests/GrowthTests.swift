@@ -27,7 +27,7 @@ import Testing
     let before = shard.index.chargedPages
     for i in 100..<40_000 { #expect(cache.delete(bytes("user:\(i)"))) }
     var steps = 0
-    while shard.lock.withLock({ shard.trim() }) == .more { steps += 1 }
+    while shard.withLock({ shard.trim() }) == .more { steps += 1 }
     #expect(steps > 10)
     #expect(!shard.index.isSparse(entries: 100))
     // Overflow buckets that were used once stay to be used again.
@@ -51,7 +51,7 @@ import Testing
       let shard = cache.cache.shard(0)
       #expect(shard.arena.state.pointee.top / PageTable.unitsPerPage > 2048)
       for i in 0..<60_000 { #expect(cache.delete(bytes("user:\(i)"))) }
-      while shard.lock.withLock({ shard.trim() }) == .more {}
+      while shard.withLock({ shard.trim() }) == .more {}
       cache.cache.checkInvariants()
       #expect(shard.arena.chargedPages == 0)
       #expect(!shard.wheel.mayBeDue(by: Clock.farthest))

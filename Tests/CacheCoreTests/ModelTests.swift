@@ -6,28 +6,56 @@ import Testing
 /// must agree with, operation by operation.
 ///
 /// Entries are in order of use, oldest first. Room is made as the engine
-/// promises: an expired entry goes before any live one is forgotten.
+/// promises: an expired entry goes before any live one is forgotten, one in its
+/// window before a live one that was used at the same time, and in a no-evict cache
+/// before any.
 struct ReferenceCache {
   struct Entry {
     var key: [UInt8]
-    var value: [UInt8]
+    /// nil: an absence.
+    var value: [UInt8]?
     var deadline: UInt64?
     var lastUsed: UInt64
+    /// How long it is of use to get_or_claim after its deadline.
+    var staleMs: UInt64 = 0
   }
 
+  struct Claim {
+    var key: [UInt8]
+    /// 0: a pause.
+    var token: UInt64
+    var end: UInt64
+  }
+
+  enum Found: Equatable { case live, stale, absent, none }
+
   var entries: [Entry] = []
+  var claims: [Claim] = []
   var now: UInt64 = 0
   let capacity: Int
   let isNoEvict: Bool
   let defaultTtl: UInt64
   let tti: UInt64
+  let claimsMax: Int
+  /// Whether the engine, which was asked first, still has an entry.
+  let isThere: ([UInt8]) -> Bool
 
-  func isExpired(_ entry: Entry) -> Bool {
-    (entry.deadline.map { $0 <= now } ?? false) || (tti != 0 && entry.lastUsed + tti <= now)
+  private func isIdle(_ entry: Entry) -> Bool { tti != 0 && entry.lastUsed + tti <= now }
+
+  func found(_ entry: Entry) -> Found {
+    if isIdle(entry) { return .none }
+    let isPast = entry.deadline.map { $0 <= now } ?? false
+    if entry.value == nil { return isPast ? .none : .absent }
+    if !isPast { return .live }
+    return entry.deadline! + entry.staleMs > now ? .stale : .none
   }
 
+  func isWindowed(_ entry: Entry) -> Bool { [.stale, .absent].contains(found(entry)) }
+  /// Of no use to anybody.
+  func isExpired(_ entry: Entry) -> Bool { found(entry) == .none }
+
   func position(_ key: [UInt8]) -> Int? {
-    entries.firstIndex { $0.key == key && !isExpired($0) }
+    entries.firstIndex { $0.key == key && found($0) == .live }
   }
 
   func deadline(_ ttl: UInt64) -> UInt64? {
@@ -48,19 +76,31 @@ struct ReferenceCache {
   }
 
   mutating func set(_ key: [UInt8], _ value: [UInt8], ttl: UInt64) -> Outcome {
-    let new = Entry(key: key, value: value, deadline: deadline(ttl), lastUsed: now)
-    if let position = position(key) {
+    store(Entry(key: key, value: value, deadline: deadline(ttl), lastUsed: now))
+  }
+
+  /// Stored or not, nobody's claim of the key stands any more.
+  private mutating func store(_ new: Entry) -> Outcome {
+    claims.removeAll { $0.key == new.key }
+    if new.value != nil, let position = position(new.key) {
       entries.remove(at: position)
     } else {
-      // An expired entry with this key goes whether or not there is room.
-      entries.removeAll { $0.key == key }
+      // What is not live goes whether or not there is room.
+      entries.removeAll { $0.key == new.key }
       while entries.count >= capacity {
         if entries.contains(where: isExpired) {
           entries.removeAll(where: isExpired)
         } else if isNoEvict {
-          return .full
+          // One in its window goes; which of them, is for the engine to say.
+          guard entries.contains(where: isWindowed) else { return .full }
+          guard let gone = entries.firstIndex(where: { isWindowed($0) && !isThere($0.key) })
+          else { return .version }
+          entries.remove(at: gone)
         } else {
-          entries.removeFirst()
+          // The engine looks at so many.
+          let age = entries[0].lastUsed
+          let equals = entries.prefix(16).prefix { $0.lastUsed == age }
+          entries.remove(at: equals.firstIndex(where: isWindowed) ?? 0)
         }
       }
     }
@@ -69,19 +109,76 @@ struct ReferenceCache {
   }
 
   mutating func delete(_ key: [UInt8]) -> Bool {
-    guard let position = position(key) else { return false }
-    entries.remove(at: position)
-    return true
+    claims.removeAll { $0.key == key }
+    let isLive = position(key) != nil
+    entries.removeAll { $0.key == key }
+    return isLive
+  }
+
+  // MARK: Claims
+
+  func claim(_ key: [UInt8]) -> Claim? { claims.first { $0.key == key && $0.end > now } }
+
+  /// What get_or_claim is told, and whether it is given a claim, whose token the engine
+  /// chooses.
+  mutating func getOrClaim(
+    _ key: [UInt8]
+  ) -> (outcome: Outcome, value: [UInt8]?, isElected: Bool, seen: UInt64?) {
+    let position = entries.firstIndex { $0.key == key }
+    let found = position.map { self.found(entries[$0]) } ?? .none
+    let claim = claim(key)
+    switch found {
+    case .none:
+      if let claim, claim.token != 0 { return (.pending, nil, false, claim.token) }
+      return (.claimed, nil, true, nil)
+    case .live, .absent:
+      use(position!)
+      return (found == .live ? .ok : .absent, entries.last!.value, false, 0)
+    case .stale:
+      use(position!)
+      return (.stale, entries.last!.value, claim == nil, claim?.token)
+    }
+  }
+
+  mutating func begin(_ key: [UInt8], _ token: UInt64, ms: UInt64) {
+    claims.removeAll { $0.key == key }
+    if claims.count == claimsMax { claims.removeFirst() }
+    claims.append(Claim(key: key, token: token, end: now + ms))
+  }
+
+  mutating func fulfill(
+    _ key: [UInt8], _ value: [UInt8]?, ttl: UInt64, staleMs: UInt64, token: UInt64
+  ) -> Outcome {
+    guard claim(key)?.token == token else {
+      claims.removeAll { $0.key == key && $0.token == token }
+      return .conflict
+    }
+    return store(
+      Entry(
+        key: key, value: value, deadline: deadline(ttl), lastUsed: now,
+        staleMs: deadline(ttl) == nil ? 0 : staleMs))
+  }
+
+  mutating func abandon(_ key: [UInt8], retryMs: UInt64, token: UInt64) {
+    let stood = claim(key)?.token == token
+    claims.removeAll { $0.key == key && $0.token == token }
+    // A pause is for something that is served meanwhile.
+    guard stood, retryMs > 0, let entry = entries.first(where: { $0.key == key }),
+      found(entry) != .none
+    else { return }
+    if claims.count == claimsMax { claims.removeFirst() }
+    claims.append(Claim(key: key, token: 0, end: now + retryMs))
   }
 
   mutating func touch(_ key: [UInt8], ttl: UInt64) -> Bool {
     guard let position = position(key) else { return false }
     entries[position].deadline = deadline(ttl)
+    if deadline(ttl) == nil { entries[position].staleMs = 0 }
     use(position)
     return true
   }
 
-  var live: [Entry] { entries.filter { !isExpired($0) } }
+  var live: [Entry] { entries.filter { found($0) == .live } }
 }
 
 @Suite struct ModelTests {
@@ -128,12 +225,15 @@ struct ReferenceCache {
     defer { cache.close() }
     var model = ReferenceCache(
       capacity: setting.capacity, isNoEvict: setting.noEvict, defaultTtl: setting.defaultTtl,
-      tti: setting.tti)
+      tti: setting.tti,
+      claimsMax: Int(cache.cache.region.header.pointee.geometry.claimCount),
+      isThere: { cache.ref($0) != nil })
     let keyCount = max(3, setting.capacity * 2)
-    for step in 0..<3000 {
+    var held: [(key: [UInt8], token: UInt64)] = []
+    for step in 0..<4000 {
       let key = bytes("key \(random.below(keyCount))")
       let context: Comment = "seed \(seed), step \(step)"
-      switch random.below(100) {
+      switch random.below(130) {
       case 0..<40:
         #expect(cache.get(key) == model.get(key), context)
       case 40..<70:
@@ -143,7 +243,7 @@ struct ReferenceCache {
       case 70..<78:
         #expect(cache.delete(key) == model.delete(key), context)
       case 78..<84:
-        let value = model.position(key).map { model.entries[$0].value }
+        let value = model.position(key).flatMap { model.entries[$0].value }
         #expect(cache.contains(key) == (value != nil), context)
         #expect(cache.peek(key) == value, context)
       case 84..<90:
@@ -160,15 +260,54 @@ struct ReferenceCache {
         #expect(
           Set(cache.scan(capacity: 64 + random.below(500) / 8 * 8))
             == Set(model.live.map(\.key)), context)
+      case 95..<110:
+        let ms = UInt64(1 + random.below(200))
+        let (told, wanted) = (cache.getOrClaim(key, claimMs: ms), model.getOrClaim(key))
+        #expect(told.outcome == wanted.outcome && told.value == wanted.value, context)
+        #expect((told.token != 0) == wanted.isElected, context)
+        if let seen = wanted.seen { #expect(told.seen == seen, context) }
+        if told.token != 0 {
+          held.append((key, told.token))
+          model.begin(key, told.token, ms: ms)
+        }
+      case 110..<121:
+        // One that has ended is used again now and then.
+        guard !held.isEmpty else { break }
+        let (key, token) = held[random.below(held.count)]
+        if random.chance(80) { held.removeAll { $0.token == token } }
+        let ttl = UInt64(1 + random.below(100))
+        switch random.below(5) {
+        case 0:
+          let retry = UInt64(random.below(60))
+          cache.abandon(key, retryMs: retry, token: token)
+          model.abandon(key, retryMs: retry, token: token)
+        case 1:
+          #expect(
+            cache.fulfillAbsent(key, ttlMs: ttl, token: token)
+              == model.fulfill(key, nil, ttl: ttl, staleMs: 0, token: token), context)
+        default:
+          let (value, stale) = ([UInt8](repeating: 9, count: step % 90), random.below(100))
+          #expect(
+            cache.fulfill(key, value, ttlMs: ttl, staleMs: UInt64(stale), token: token)
+              == model.fulfill(key, value, ttl: ttl, staleMs: UInt64(stale), token: token), context)
+        }
+      case 121..<123:
+        guard let (key, token) = held.last else { break }
+        #expect(cache.stands(key, token) == (model.claim(key)?.token == token), context)
       default:
         let ms = UInt64(random.below(random.chance(5) ? 5000 : 40))
         cache.advance(ms: ms)
         model.now += ms
       }
       if step % 50 == 0 { cache.cache.checkInvariants() }
+      let statistics = cache.cache.statistics()
+      #expect(statistics.addsUp, context)
+      #expect(Int(statistics.entries) == model.live.count, context)
+      let windowed = model.entries.filter(model.isWindowed)
+      #expect(Int(statistics.stale + statistics.absent) == windowed.count, context)
+      #expect(Int(statistics.absent) == windowed.filter { $0.value == nil }.count, context)
     }
     cache.cache.checkInvariants()
-    expectStatisticsToAddUp(cache)
   }
 }
 

@@ -13,16 +13,21 @@ import Testing
     var maxBytes: UInt64
     var latest: [Int: [UInt8]] = [:]
     var leases: [(Cache.Lease, [UInt8])] = []
+    /// The latest claim of a key, if it was not voided.
+    var claims: [Int: UInt64] = [:]
     /// A smaller bound that leases stand in the way of.
     var isOverBound = false
 
     mutating func step(sizeMax: Int, keyCount: Int) -> Bool {
       let number = random.below(keyCount)
       let key = bytes("key \(number)")
-      switch random.below(100) {
+      switch random.below(125) {
+      case 100..<115: return getOrClaim(number, key)
+      case 115..<125: return endClaim(sizeMax: sizeMax)
       case 0..<40:
         let value = [UInt8](repeating: random.next8(), count: random.below(sizeMax))
         let ttl: UInt64 = random.chance(30) ? UInt64(1 + random.below(500)) : 0
+        claims[number] = nil
         switch cache.set(key, value, ttlMs: ttl) {
         case .ok: latest[number] = value
         case .refused, .noMemory: latest[number] = nil
@@ -31,7 +36,9 @@ import Testing
         }
       case 40..<70:
         if let found = cache.get(key), found != latest[number] { return false }
-      case 70..<75: if cache.delete(key) { latest[number] = nil }
+      case 70..<75:
+        _ = cache.delete(key)
+        (latest[number], claims[number]) = (nil, nil)
       case 75..<79: _ = cache.touch(key, ttlMs: random.chance(50) ? 0 : 300)
       case 79..<84: cache.advance(ms: UInt64(random.below(100)))
       case 84..<88:
@@ -48,12 +55,67 @@ import Testing
           var buffer = RecordBuffer($0)
           cache.cache.takeRemovals(into: &buffer)
         }
-      case 93: if random.chance(5) { cache.cache.clear() }
+      case 93:
+        if random.chance(5) {
+          cache.cache.clear()
+          (latest, claims) = ([:], [:])
+        }
       case 94:
-        if random.chance(10) { _ = bytes("key 1").withUnsafeBytes { cache.cache.deletePrefix($0) } }
+        if random.chance(10) {
+          _ = bytes("key 1").withUnsafeBytes { cache.cache.deletePrefix($0) }
+          for number in claims.keys where "\(number)".hasPrefix("1") { claims[number] = nil }
+          for number in latest.keys where "\(number)".hasPrefix("1") { latest[number] = nil }
+        }
       case 95:
         if random.chance(10) { resize() }
       default: _ = cache.contains(key)
+      }
+      return true
+    }
+
+    /// What is found, stale or not, is the latest; a claim is the only one.
+    private mutating func getOrClaim(_ number: Int, _ key: [UInt8]) -> Bool {
+      let isEarly = random.chance(30)
+      let told = cache.getOrClaim(
+        key, claimMs: UInt64(1 + random.below(400)), isEarly: isEarly)
+      if told.token != 0 { claims[number] = told.token }
+      switch told.outcome {
+      case .ok, .stale: return told.value == latest[number]
+      case .absent: return told.token == 0 && latest[number] == nil
+      case .claimed: return told.token != 0
+      case .pending: return told.token == 0 && told.seen == claims[number]
+      default: return false
+      }
+    }
+
+    /// A claim may have ended by itself, or for another's sake; it is never kept despite
+    /// what voids it.
+    private mutating func endClaim(sizeMax: Int) -> Bool {
+      guard let number = claims.keys.min(by: { ($0 &* 7919) % 1499 < ($1 &* 7919) % 1499 }) else {
+        return true
+      }
+      let (key, token) = (bytes("key \(number)"), claims.removeValue(forKey: number)!)
+      if random.chance(15) {
+        cache.abandon(key, retryMs: UInt64(random.below(50)), token: token)
+        return true
+      }
+      let ttl = UInt64(1 + random.below(200))
+      let value = [UInt8](repeating: random.next8(), count: random.below(sizeMax))
+      let isAbsence = random.chance(25)
+      let outcome =
+        isAbsence
+        ? cache.fulfillAbsent(key, ttlMs: ttl, token: token)
+        : cache.fulfill(
+          key, value, ttlMs: ttl, staleMs: UInt64(random.below(300)),
+          keepsCost: random.chance(50), token: token)
+      switch outcome {
+      case .ok: latest[number] = isAbsence ? nil : value
+      case .refused, .noMemory: latest[number] = nil
+      case .full:
+        if isAbsence { latest[number] = nil }
+        return isNoEvict
+      case .conflict: break
+      default: return false
       }
       return true
     }
@@ -120,8 +182,8 @@ import Testing
       if step % 100 == 0 {
         #expect(walk.isInBounds(), "seed \(seed), step \(step), bounds \(bounds)")
         cache.cache.checkInvariants()
-        expectStatisticsToAddUp(cache)
       }
+      expectStatisticsToAddUp(cache)
     }
     for (lease, _) in walk.leases { cache.cache.release(ticket: lease.ticket) }
     cache.cache.checkInvariants()

@@ -76,7 +76,7 @@ import Testing
     defer { cache.close() }
     var wasLeft = false
     for _ in 0..<50 {
-      // A reader whose notes are full finds out who else has read.
+      // A reader whose ring is full finds out who else has read.
       reading(as: 1001) { hit(cache) }
       reading(as: 1002) { hit(cache) }
       let before = try lastUse(cache, Self.key)
@@ -85,7 +85,7 @@ import Testing
       reading(as: 1002) { hit(cache, times: 1) }
       let after = try lastUse(cache, Self.key)
       #expect(after == before || after >= from)
-      #expect(after + (ttiMs == 0 ? UInt64(Shard.markMsMax) : 1) > from)
+      #expect(after + (ttiMs == 0 ? UInt64(Shard.accessGranularityMaxMs) : 1) > from)
       wasLeft = wasLeft || after < from
     }
     #expect(wasLeft == (ttiMs == 0))
@@ -105,6 +105,6 @@ import Testing
   }
 
   private func lastUse(_ cache: TestCache, _ key: [UInt8]) throws -> UInt64 {
-    cache.cache.shard(0).entry(try #require(cache.ref(key))).useNow.lastUsed
+    cache.cache.shard(0).entry(try #require(cache.ref(key))).access.lastUsed
   }
 }

@@ -137,7 +137,7 @@ import Testing
     let shard = cache.cache.shard(0)
     let parts = HashParts(bytes("a").withUnsafeBytes { shard.keyHash($0) })
     let slot = try #require(bytes("a").withUnsafeBytes { shard.find(parts, $0) })
-    shard.markUsed(slot.ref, at: cache.cache.clock.coarse)
+    shard.setLastUsed(slot.ref, at: cache.cache.clock.coarse)
     #expect(cache.cleanup() == 0)
     #expect(cache.get(bytes("a")) == bytes("v"))
     #expect(cache.cache.count() == 1)
@@ -205,7 +205,7 @@ import Testing
     for i in 0..<10_000 { _ = cache.set(bytes("\(i)"), bytes("value"), ttlMs: 10) }
     cache.advance(ms: 10)
     let shard = cache.cache.shard(0)
-    let given = shard.lock.withLock { shard.surrender(pageCount: 1, at: cache.cache.clock.coarse) }
+    let given = shard.withLock { shard.surrender(pageCount: 1, at: cache.cache.clock.coarse) }
     #expect(given >= 1)
     cache.cache.checkInvariants()
     #expect(cache.cache.statistics().evictions == 0)

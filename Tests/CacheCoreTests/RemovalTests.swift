@@ -16,17 +16,15 @@ import Testing
       cache.cache.takeRemovals(into: &buffer)
       var at = 0
       while at < buffer.used {
-        let size = Int(bytes.load(fromByteOffset: at, as: UInt64.self))
-        let valueSize = Int(bytes.load(fromByteOffset: at + 8, as: UInt64.self))
-        let keySize = Int(bytes.load(fromByteOffset: at + 16, as: UInt32.self))
-        let cause = bytes.load(fromByteOffset: at + 20, as: UInt32.self)
-        let content = at + 24
+        let record = bytes.load(fromByteOffset: at, as: RemovalRecord.self)
+        let (keySize, valueSize) = (Int(record.keySize), Int(record.valueSize))
+        let content = at + MemoryLayout<RemovalRecord>.size
         reports.append(
           Report(
             key: Array(bytes[content..<content + keySize]),
             value: Array(bytes[content + keySize..<content + keySize + valueSize]),
-            cause: Removal.Cause(rawValue: cause)!))
-        at += size
+            cause: Removal.Cause(rawValue: record.cause)!))
+        at += Int(record.recordSize)
       }
     }
     return reports
@@ -113,6 +111,6 @@ import Testing
     #expect(Array(lease.value) == bytes("old"))
     cache.cache.release(ticket: lease.ticket)
     cache.cache.checkInvariants()
-    #expect(try cache.cache.shard(0).arena.audit() == 1)
+    #expect(try cache.cache.shard(0).arena.checkInvariants() == 1)
   }
 }

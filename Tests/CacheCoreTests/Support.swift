@@ -8,8 +8,8 @@ struct TestCache {
   let cache: Cache
 
   init?(_ options: Options) {
-    var failure = Outcome.ok
-    guard let cache = Cache.open(options, failure: &failure) else { return nil }
+    var refusal = Refusal.memory
+    guard let cache = Cache.open(options, refusal: &refusal) else { return nil }
     self.cache = cache
   }
 
@@ -87,16 +87,95 @@ struct TestCache {
         prefix.withUnsafeBytes { cache.scan(&cursor, prefix: $0, into: &buffer) }
         var at = 0
         while at < buffer.used {
-          let record = Int(bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
-          let size = Int(bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
-          keys.append(Array(bytes[at + 24..<at + 24 + size]))
-          at += record
+          let record = bytes.loadUnaligned(fromByteOffset: at, as: ScanRecord.self)
+          let key = at + MemoryLayout<ScanRecord>.size
+          keys.append(Array(bytes[key..<key + Int(record.keySize)]))
+          at += Int(record.recordSize)
         }
       }
     } while cursor != 0
     return keys
   }
-  func advance(ms: UInt64) { precondition(cache.clock.advance(by: ms)) }
+  func advance(ms: UInt64) { precondition(cache.advanceClock(by: ms) == .ok) }
+
+  // MARK: Claims
+
+  struct Answer {
+    var outcome: Outcome
+    var value: [UInt8]?
+    /// 0: no claim.
+    var token: UInt64
+    var seen: UInt64
+  }
+
+  /// Not inlined: where the value is not used, the optimiser (Swift 6.3) writes to an array
+  /// that it has freed, as AddressSanitizer finds.
+  @inline(never)
+  func getOrClaim(
+    _ key: [UInt8], claimMs: UInt64 = 0, isEarly: Bool = false, capacity: Int = 1 << 17
+  ) -> Answer {
+    var claim = Cache.Claim()
+    claim.claimMs = claimMs
+    claim.isEarly = isEarly
+    var buffer = [UInt8](repeating: 0, count: capacity)
+    var size = 0
+    let outcome = key.withUnsafeBytes { key in
+      buffer.withUnsafeMutableBytes { cache.getOrClaim(key, into: $0, size: &size, &claim) }
+    }
+    let isFound = outcome == .ok || outcome == .stale
+    return Answer(
+      outcome: outcome, value: isFound ? Array(buffer[..<size]) : nil, token: claim.token,
+      seen: claim.seen)
+  }
+
+  func fulfill(
+    _ key: [UInt8], _ value: [UInt8], ttlMs: UInt64 = 0, staleMs: UInt64 = 0,
+    keepsCost: Bool = false, token: UInt64
+  ) -> Outcome {
+    var fulfillment = Fulfillment(token: token)
+    fulfillment.staleMs = staleMs
+    fulfillment.keepsCost = keepsCost
+    return key.withUnsafeBytes { key in
+      value.withUnsafeBytes {
+        cache.fulfill(key, $0, deadline: cache.deadline(ttlMs: ttlMs), fulfillment)
+      }
+    }
+  }
+
+  func fulfillAbsent(_ key: [UInt8], ttlMs: UInt64, token: UInt64) -> Outcome {
+    guard let deadline = cache.absenceDeadline(ttlMs: ttlMs) else { return .argument }
+    var fulfillment = Fulfillment(token: token)
+    fulfillment.isAbsence = true
+    return key.withUnsafeBytes {
+      cache.fulfill(
+        $0, UnsafeRawBufferPointer(start: nil, count: 0), deadline: deadline, fulfillment)
+    }
+  }
+
+  func abandon(_ key: [UInt8], retryMs: UInt64 = 0, token: UInt64) {
+    key.withUnsafeBytes { cache.abandon($0, token: token, retryMs: retryMs) }
+  }
+
+  func wait(_ key: [UInt8], seen: UInt64, timeoutMs: UInt64 = 0) -> Outcome {
+    key.withUnsafeBytes { cache.waitForClaim($0, seen: seen, timeoutMs: timeoutMs) }
+  }
+
+  /// Whether the claim with this token still stands.
+  func stands(_ key: [UInt8], _ token: UInt64) -> Bool {
+    wait(key, seen: token) == .timeout
+  }
+
+  /// Stores a value that is stale from `ttlMs` on, for `staleMs`; false if that failed.
+  func setStale(_ key: [UInt8], _ value: [UInt8], ttlMs: UInt64 = 10, staleMs: UInt64) -> Bool {
+    _ = delete(key)
+    let token = getOrClaim(key).token
+    return fulfill(key, value, ttlMs: ttlMs, staleMs: staleMs, token: token) == .ok
+  }
+
+  func setAbsent(_ key: [UInt8], ttlMs: UInt64) -> Bool {
+    _ = delete(key)
+    return fulfillAbsent(key, ttlMs: ttlMs, token: getOrClaim(key).token) == .ok
+  }
   /// Closes the cache, when all its entries are accounted for.
   func close(sourceLocation: SourceLocation = #_sourceLocation) {
     expectStatisticsToAddUp(self, sourceLocation: sourceLocation)

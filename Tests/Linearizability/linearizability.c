@@ -10,34 +10,14 @@
  * A thread's calls are in order by themselves, so "the calls behind" are a
  * count for each thread: eight bytes of one word.  Keys are independent
  * (Herlihy and Wing: linearizability is local), so a history is of one key.
- *
- * The model is an entry that is there or not, its value, and the call whose
- * lifetime it has.  Two things may make it go by themselves: the end of its
- * lifetime, at a time known to be between two, and eviction, at any time in a
- * cache that may evict.  Both are found out by a call that is told so.
- *
- * Reads take no lock, and so there are two things that they may see and other
- * calls may not.  Each call reads the clock once: a write that found the entry
- * alive may end after a read that, with a later reading, did not.  And a write
- * that replaces an entry of a full cache may forget it to make room for what
- * comes in its place: a read in between finds neither.  And with a time to
- * idle, a read that found the entry in time may write down that use after
- * another call has found the entry idle: then it is there once more.
  */
 #include "linearizability.h"
+#include "model.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 1 << 16, NO_END = 0xFFFF };
-
-typedef struct state {
-  uint64_t done; /* calls behind, a byte for each thread */
-  uint64_t value;
-  uint32_t is_present;
-  uint32_t end; /* thread << 8 | number of the call that gave the lifetime */
-  uint64_t latest; /* by what calls were told it has ended by then */
-} state_t;
+enum { SLOTS = 1 << 16 };
 
 struct search {
   state_t seen[SLOTS];
@@ -70,117 +50,14 @@ operation_t *history_add(history_t *history, unsigned thread) {
   return call;
 }
 
-/* ---- The model ----------------------------------------------------------- */
-
-static const operation_t *end_of(const history_t *history, uint32_t end) {
-  return &history->operations[end >> 8][end & 0xFF];
-}
-
-/* Whether a call can have found the entry alive. */
-static int may_be_there(const history_t *history, const state_t *state,
-                        const operation_t *call) {
-  const operation_t *giver;
-  if (!state->is_present) return 0;
-  if (state->end == NO_END) return 1;
-  giver = end_of(history, state->end);
-  return call->clock_low < giver->clock_high + giver->ttl &&
-         call->clock_low < state->latest;
-}
-
-/* Whether its lifetime can have been over. */
-static int may_be_over(const history_t *history, const state_t *state,
-                       const operation_t *call) {
-  const operation_t *giver;
-  if (state->end == NO_END) return 0;
-  giver = end_of(history, state->end);
-  return call->clock_high >= giver->clock_low + giver->ttl;
-}
-
-/* Whether a call can have found none. */
-static int may_be_gone(const history_t *history, const state_t *state,
-                       const operation_t *call) {
-  return !state->is_present || history->may_evict ||
-         may_be_over(history, state, call);
-}
-
-static void become(state_t *state, uint64_t value, uint32_t end) {
-  state->is_present = 1;
-  state->value = value;
-  state->end = end;
-  state->latest = UINT64_MAX;
-}
-
-static void vanish(state_t *state) {
-  state->is_present = 0;
-  state->value = 0;
-  state->end = NO_END;
-  state->latest = UINT64_MAX;
-}
-
-/* A write that was allowed to store, and what became of it. */
-static int store(const history_t *history, state_t *state,
-                 const operation_t *call, uint32_t end) {
-  switch (call->status) {
-    case TOLD_OK: become(state, call->value, end); return 1;
-    case TOLD_REFUSED:
-    case TOLD_NO_MEMORY: vanish(state); return history->may_evict;
-    case TOLD_FULL: return history->may_be_full;
-    default: return 0;
-  }
-}
-
-/* Whether `call` can have been told what it was in `state`, if the entry was
- * found there (or not), and the state after it. */
-static int explain(const history_t *history, state_t *state,
-                   const operation_t *call, uint32_t end, int is_there) {
-  uint64_t latest;
-  if (!is_there) vanish(state);
-  switch (call->kind) {
-    case OPERATION_GET:
-    case OPERATION_CONTAINS:
-      if (!is_there) return call->status == TOLD_MISS;
-      return call->status == TOLD_OK &&
-             (call->kind == OPERATION_CONTAINS || call->value == state->value);
-    case OPERATION_SET: return store(history, state, call, end);
-    case OPERATION_ADD:
-      if (is_there) return call->status == TOLD_EXISTS;
-      return store(history, state, call, end);
-    case OPERATION_REPLACE:
-      if (!is_there) return call->status == TOLD_MISS;
-      return store(history, state, call, end);
-    case OPERATION_COMPARE_AND_SET:
-      if (!is_there) return call->status == TOLD_MISS;
-      if (call->expected != state->value) return call->status == TOLD_CONFLICT;
-      return store(history, state, call, end);
-    case OPERATION_DELETE:
-      vanish(state);
-      return call->status == (is_there ? TOLD_OK : TOLD_MISS);
-    case OPERATION_TOUCH:
-      if (is_there) become(state, state->value, end);
-      return call->status == (is_there ? TOLD_OK : TOLD_MISS);
-    case OPERATION_INCREMENT:
-      if (is_there && state->value & NOT_A_NUMBER)
-        return call->status == TOLD_TYPE;
-      if (call->status == TOLD_OK &&
-          call->value != (is_there ? state->value + call->delta
-                                   : call->expected))
-        return 0;
-      if (!is_there) return store(history, state, call, end);
-      latest = state->latest; /* it keeps its deadline */
-      if (!store(history, state, call, state->end)) return 0;
-      state->latest = latest;
-      return 1;
-  }
-  return 0;
-}
-
 /* ---- The search ---------------------------------------------------------- */
 
 /* Whether a state is new; it is not, from now on. */
 static int is_new(search_t *search, const state_t *state) {
   uint64_t hash = state->done * 0x9E3779B97F4A7C15u ^
                   state->value * 0xBF58476D1CE4E5B9u ^
-                  (uint64_t)(state->end * 2 + state->is_present) << 40;
+                  (uint64_t)(state->end * 4 + state->presence) << 40 ^
+                  (uint64_t)(state->claim ^ state->pause << 8) << 20;
   uint32_t slot = (uint32_t)((hash ^ hash >> 29) * 0x94D049BB133111EBu >> 40);
   for (;; slot++) {
     slot %= SLOTS;
@@ -207,13 +84,15 @@ static const operation_t *next_of(const history_t *history,
 }
 
 /* The moment at which the first of the calls still out was over: what began
- * after it cannot come next.  0 when there are none. */
+ * after it cannot come next.  0 when there are none, but for those that never
+ * came back. */
 static uint64_t first_return(const history_t *history, const state_t *state) {
   uint64_t first = 0;
   unsigned thread;
   for (thread = 0; thread < history->threads; thread++) {
     const operation_t *call = next_of(history, state, thread);
-    if (call != NULL && (first == 0 || call->returned < first))
+    if (call != NULL && call->returned != UINT64_MAX &&
+        (first == 0 || call->returned < first))
       first = call->returned;
   }
   return first;
@@ -238,29 +117,62 @@ static int is_read(const operation_t *call) {
   return call->kind == OPERATION_GET || call->kind == OPERATION_CONTAINS;
 }
 
-/* Whether a write is out that may have forgotten the entry that it replaces. */
-static int is_being_replaced(const history_t *history, const state_t *state,
-                             const operation_t *read) {
-  unsigned thread;
-  for (thread = 0; thread < history->threads; thread++) {
-    const operation_t *call = next_of(history, state, thread);
-    if (call != NULL && call->status == TOLD_OK &&
-        call->invoked <= read->returned &&
-        (call->kind == OPERATION_REPLACE || call->kind == OPERATION_INCREMENT ||
-         call->kind == OPERATION_COMPARE_AND_SET))
-      return 1;
-  }
-  return 0;
+static int is_about_claims(const operation_t *call) {
+  return call->kind >= OPERATION_GET_OR_CLAIM;
 }
 
-/* Whether a read is out that may yet write down that it used the entry. */
-static int is_being_used(const history_t *history, const state_t *state,
-                         const operation_t *other) {
+static int ends_claim(const operation_t *call) {
+  return call->kind == OPERATION_FULFILL ||
+         call->kind == OPERATION_FULFILL_ABSENT ||
+         call->kind == OPERATION_ABANDON;
+}
+
+/* One that leaves what it finds to be over as it is. */
+static int removes_nothing(const operation_t *call) {
+  return is_read(call) || call->kind == OPERATION_REPLACE ||
+         call->kind == OPERATION_COMPARE_AND_SET ||
+         call->kind == OPERATION_TOUCH;
+}
+
+/* A write that may have forgotten the entry that it replaces. */
+static int may_replace(const operation_t *call) {
+  return call->status == TOLD_OK &&
+         (call->kind == OPERATION_REPLACE ||
+          call->kind == OPERATION_INCREMENT ||
+          call->kind == OPERATION_COMPARE_AND_SET ||
+          call->kind == OPERATION_FULFILL ||
+          call->kind == OPERATION_FULFILL_ABSENT);
+}
+
+/* One that stores a value: a stale one in its place goes first. */
+static int may_store(const operation_t *call) {
+  return call->status == TOLD_OK &&
+         (call->kind == OPERATION_SET || call->kind == OPERATION_ADD);
+}
+
+/* Whether a call found an entry, fresh or not, and writes that use down last:
+ * a get_or_claim after its election, which is a step of its own. */
+static int writes_use_down(const operation_t *call) {
+  switch (call->kind) {
+    case OPERATION_GET:
+    case OPERATION_TOUCH: return call->status == TOLD_OK;
+    case OPERATION_GET_OR_CLAIM:
+      return call->status == TOLD_OK || call->status == TOLD_STALE ||
+             call->status == TOLD_ABSENT;
+    case OPERATION_ELECT: return call->value != 0; /* of what was stale */
+    case OPERATION_ELECT_EARLY: return 1;
+    default: return 0;
+  }
+}
+
+/* Whether a call of a kind is out that had begun when `other` returned. */
+static int is_under_way(const history_t *history, const state_t *state,
+                        const operation_t *other,
+                        int (*is_of_kind)(const operation_t *)) {
   unsigned thread;
   for (thread = 0; thread < history->threads; thread++) {
     const operation_t *call = next_of(history, state, thread);
-    if (call != NULL && call->status == TOLD_OK &&
-        call->kind == OPERATION_GET && call->invoked <= other->returned)
+    if (call != NULL && is_of_kind(call) && call->invoked <= other->returned)
       return 1;
   }
   return 0;
@@ -275,15 +187,63 @@ static verdict_t try_missing(search_t *search, const state_t *state,
   state_t next = *state;
   next.done += (uint64_t)1 << 8 * thread;
   if ((history->may_evict && is_read(call) &&
-       is_being_replaced(history, state, call)) ||
-      (history->may_idle && is_being_used(history, state, call)))
+       is_under_way(history, state, call, may_replace)) ||
+      (history->may_idle &&
+       is_under_way(history, state, call, writes_use_down)))
     verdict = search_from(search, next);
-  if (verdict == NOT_LINEARIZABLE && is_read(call) &&
+  if (verdict == NOT_LINEARIZABLE &&
+      (is_read(call) || (removes_nothing(call) && is_of_use(state))) &&
       may_be_over(history, state, call)) {
     if (call->clock_high < next.latest) next.latest = call->clock_high;
     verdict = search_from(search, next);
   }
   return verdict;
+}
+
+/* A get_or_claim that found nothing: what is over is there still for others. */
+static verdict_t try_nothing_found(search_t *search, const state_t *state,
+                                   unsigned thread, const operation_t *call) {
+  const history_t *history = search->history;
+  uint32_t place = thread << 8 | done_by(state, thread);
+  verdict_t verdict = NOT_LINEARIZABLE;
+  state_t next = *state;
+  next.done += (uint64_t)1 << 8 * thread;
+  if (!explain_missing(history, &next, call, place)) return verdict;
+  if (state->presence == NOTHING ||
+      may_be_useless(history, state, call) ||
+      (history->may_idle &&
+       is_under_way(history, state, call, writes_use_down)) ||
+      (call->status == TOLD_MISS &&
+       is_under_way(history, state, call, may_replace)) ||
+      (call->status == TOLD_MISS && may_be_over(history, state, call) &&
+       is_under_way(history, state, call, may_store)))
+    verdict = search_from(search, next);
+  if (verdict == NOT_LINEARIZABLE && state->presence != NOTHING &&
+      may_be_forgotten(history, state, call)) {
+    vanish(&next);
+    verdict = search_from(search, next);
+  }
+  return verdict;
+}
+
+/* The next call as the next of all, if it is about claims. */
+static verdict_t try_claim(search_t *search, const state_t *state,
+                           unsigned thread, const operation_t *call) {
+  verdict_t verdict = NOT_LINEARIZABLE;
+  uint32_t place = thread << 8 | done_by(state, thread);
+  state_t next = *state;
+  next.done += (uint64_t)1 << 8 * thread;
+  if (call->kind == OPERATION_GET_OR_CLAIM)
+    verdict = try_nothing_found(search, state, thread, call);
+  if (verdict == NOT_LINEARIZABLE &&
+      explain_claim(search->history, &next, call, place))
+    verdict = search_from(search, next);
+  if (verdict != NOT_LINEARIZABLE || !ends_claim(call)) return verdict;
+  next = *state;
+  next.done += (uint64_t)1 << 8 * thread;
+  return explain_too_late(search->history, &next, call)
+             ? search_from(search, next)
+             : NOT_LINEARIZABLE;
 }
 
 static verdict_t search_from(search_t *search, state_t state) {
@@ -297,11 +257,17 @@ static verdict_t search_from(search_t *search, state_t state) {
   for (thread = 0; thread < history->threads; thread++) {
     const operation_t *call = next_of(history, &state, thread);
     if (call == NULL || call->invoked > limit) continue;
-    if ((is_read(call) || history->may_idle) && call->status == TOLD_MISS &&
-        state.is_present) {
+    if (is_about_claims(call)) {
+      verdict = try_claim(search, &state, thread, call);
+      if (verdict != NOT_LINEARIZABLE) return verdict;
+      continue;
+    }
+    if ((is_read(call) || history->may_idle ||
+         (removes_nothing(call) && is_of_use(&state))) &&
+        call->status == TOLD_MISS && state.presence != NOTHING) {
       verdict = try_missing(search, &state, thread, call);
       if (verdict != NOT_LINEARIZABLE) return verdict;
-      if (!history->may_evict) continue;
+      if (!may_be_forgotten(history, &state, call)) continue;
     }
     if (may_be_there(history, &state, call)) {
       verdict = try_call(search, &state, thread, call, 1);
@@ -319,6 +285,7 @@ verdict_t check_history(search_t *search, const history_t *history) {
   state_t state;
   memset(&state, 0, sizeof state);
   vanish(&state);
+  end_claim(&state);
   if (history->is_present) become(&state, history->value, NO_END);
   search->history = history;
   search->count = 0;
@@ -334,7 +301,11 @@ verdict_t check_history(search_t *search, const history_t *history) {
 void print_history(FILE *file, const history_t *history) {
   static const char *const names[] = {"get",     "contains", "set",
                                       "add",     "replace",  "compare_and_set",
-                                      "delete",  "touch",    "increment"};
+                                      "delete",  "touch",    "increment",
+                                      "get_or_claim", "elect", "elect early",
+                                      "fulfill", "fulfill_absent", "abandon",
+                                      "claim_wait", "void", "clear",
+                                      "lost claim"};
   unsigned thread, i;
   fprintf(file, "at first: %s %llx%s%s\n",
           history->is_present ? "value" : "absent",
@@ -346,7 +317,8 @@ void print_history(FILE *file, const history_t *history) {
       const operation_t *call = &history->operations[thread][i];
       fprintf(file,
               "thread %u [%llu, %llu] clock [%llu, %llu] %s value %llx "
-              "expected %llx delta %llu ttl %llu: %d\n",
+              "expected %llx delta %llu ttl %llu token %llx claim_ms %llu "
+              "window_ms %llu: %d\n",
               thread, (unsigned long long)call->invoked,
               (unsigned long long)call->returned,
               (unsigned long long)call->clock_low,
@@ -354,6 +326,8 @@ void print_history(FILE *file, const history_t *history) {
               (unsigned long long)call->value,
               (unsigned long long)call->expected,
               (unsigned long long)call->delta, (unsigned long long)call->ttl,
-              call->status);
+              (unsigned long long)call->token,
+              (unsigned long long)call->claim_ms,
+              (unsigned long long)call->window_ms, call->status);
     }
 }

@@ -7,16 +7,18 @@ import SeededRandom
 /// One of the threads of a schedule: a script of calls, and what it was told.
 final class Actor {
   private static let callCount = 12
+  private static let callCountWithClaims = 20
   private static let leasesMax = 3
 
-  private let play: Play
-  private let index: Int
-  private var random: Random
+  let play: Play
+  let index: Int
+  var random: Random
+  var claims = Claims()
   private var numbers: UInt64 = 0
   private var leases: [(lease: Cache.Lease, value: UInt64)] = []
 
-  private var cache: Cache { play.cache }
-  private var scenario: Scenario { play.scenario }
+  var cache: Cache { play.cache }
+  var scenario: Scenario { play.scenario }
 
   init(_ play: Play, index: Int, random: Random) {
     self.play = play
@@ -25,12 +27,22 @@ final class Actor {
   }
 
   func run() {
-    for _ in 0..<Actor.callCount {
-      if random.chance(55) { callRecorded() } else { callAround() }
+    let callCount = scenario.hasClaims ? Actor.callCountWithClaims : Actor.callCount
+    for _ in 0..<callCount {
+      if scenario.hasClaims, random.chance(65) {
+        callAboutClaims()
+      } else if random.chance(55) {
+        callRecorded()
+      } else {
+        callAround()
+      }
+      play.checkSleepers()
     }
     if index == play.sweeperActor { _ = cache.sweeper.stop(timeoutMs: 0) }
-    while !leases.isEmpty { endLease() }
+    endLeases()
   }
+
+  func endLeases() { while !leases.isEmpty { endLease() } }
 
   // MARK: Recorded
 
@@ -57,7 +69,7 @@ final class Actor {
 
   /// Does a call and writes down what it was told. nil if there were too many.
   @discardableResult
-  private func record(
+  func record(
     _ key: Int, _ kind: operation_kind_t,
     _ body: (inout operation_t, UnsafeRawBufferPointer) -> Outcome
   ) -> operation_t? {
@@ -101,14 +113,14 @@ final class Actor {
     cache.release(ticket: lease.ticket)
   }
 
-  private func understand(_ bytes: [UInt8], _ key: Int) -> UInt64 {
+  func understand(_ bytes: [UInt8], _ key: Int) -> UInt64 {
     guard let value = Value.value(bytes, sizes: scenario.sizes) else {
       play.fail("key \(key): \(bytes.count) bytes are no value: \(bytes.prefix(24))")
     }
     return value
   }
 
-  private func newValue() -> UInt64 {
+  func newValue() -> UInt64 {
     numbers += 1
     let number = (numbers * 8 + UInt64(index)) * 1000
     return random.chance(30) ? number : number | Value.notANumber
@@ -163,7 +175,7 @@ final class Actor {
     case 0..<9: for _ in 0..<1 + random.below(scenario.burst) { play.setFiller(&random) }
     case 9..<12:
       _ = Play.filler(random.below(scenario.fillerCount)).withUnsafeBytes { cache.delete($0) }
-    case 12, 13: _ = cache.clock.advance(by: UInt64(random.below(12)))
+    case 12, 13: _ = cache.advanceClock(by: UInt64(random.below(12)))
     case 14, 15:
       var pace = Cache.Pace()
       let limit: UInt64 = random.chance(50) ? 2 : .max
@@ -233,10 +245,12 @@ final class Actor {
       return
     }
     alarm(20)
+    play.scheduler.stopsHere = nil
     for number in 0..<Scenario.keyCount {
       Play.key(number).withUnsafeBytes { key in
         let (outcome, bytes) = play.get(key)
         if outcome == .ok { _ = understand(bytes, number) }
+        claimInChild(key)
         _ = cache.set(key, UnsafeRawBufferPointer(rebasing: key[..<1]), deadline: Clock.never)
         _ = cache.delete(key)
         if cache.contains(key) { play.fail("deleted, and there, in the child") }
@@ -251,5 +265,23 @@ final class Actor {
     cache.checkInvariants()
     cache.close()
     _exit(0)
+  }
+
+  /// The parent's claims do not stand here.
+  private func claimInChild(_ key: UnsafeRawBufferPointer) {
+    var claim = Cache.Claim()
+    var size = 0
+    let outcome = withUnsafeTemporaryAllocation(byteCount: 40_000, alignment: 8) {
+      cache.getOrClaim(key, into: $0, size: &size, &claim)
+    }
+    switch outcome {
+    case .ok, .absent: return
+    case .claimed, .stale: if claim.token == 0 { play.fail("not elected, in the child") }
+    default: play.fail("get_or_claim in the child: \(outcome)")
+    }
+    let value = UnsafeRawBufferPointer(rebasing: key[..<1])
+    let stored = cache.fulfill(
+      key, value, deadline: Clock.never, Fulfillment(token: claim.token))
+    if stored == .conflict { play.fail("a claim of the child's is void") }
   }
 }

@@ -2,6 +2,7 @@ import CPlatform
 import CacheCore
 @preconcurrency import Linearizability
 import SeededRandom
+import Synchronization
 
 /// One schedule: a scenario, its cache, actors who call it, and what must hold
 /// in the end.
@@ -14,6 +15,9 @@ final class Play {
   let scheduler: Scheduler
   let histories: [UnsafeMutablePointer<history_t>]
   let sweeperActor: Int
+  /// Every token that was given.
+  var tokens: Set<UInt64> = []
+  private var actors: [Actor] = []
   private var random: Random
 
   static let fillerPrefix = Array("filler ".utf8)
@@ -27,9 +31,9 @@ final class Play {
     self.scenario = scenario
     let fail: (String) -> Never = { Play.fail($0, seed: seed, scenario.name) }
     scheduler = Scheduler(seed: random.next(), fail: fail)
-    var failure = Outcome.ok
-    guard let cache = Cache.open(scenario.options, failure: &failure) else {
-      fail("open: \(failure)")
+    var refusal = Refusal.memory
+    guard let cache = Cache.open(scenario.options, refusal: &refusal) else {
+      fail("open: \(refusal)")
     }
     self.cache = cache
     if let (entries, size) = scenario.resizedTo {
@@ -66,13 +70,116 @@ final class Play {
     }
     if scenario.fillsUp { for _ in 0..<40 { setFiller(&random) } }
     for (number, history) in histories.enumerated() { readAtFirst(number, history) }
-    let actors = (0..<actorCount).map {
+    actors = (0..<actorCount).map {
       Actor(self, index: $0, random: Random(seed: random.next()))
     }
+    scheduler.onStall = { [unowned self] in endAllClaims() }
+    if scenario.hasClaims, random.chance(40) { stopOne() }
     scheduler.play(actors.map { actor in { actor.run() } })
+    for actor in actors { actor.endLeases() }
     check()
-    cache.close()
+    if scenario.hasClaims, random.chance(30) { closeUnderWaiters() } else { cache.close() }
+    actors = []
     return (scheduler.digest, scheduler.steps)
+  }
+
+  // MARK: Claims
+
+  /// One of the threads stops for ever, at some step from its first call of get_or_claim
+  /// on until it goes on to fulfil, where it holds no lock and has pinned no bucket.
+  private func stopOne() {
+    let number = random.below(actors.count)
+    if number == sweeperActor { return }
+    var left = random.below(400)
+    scheduler.stopsHere = { [unowned self] in
+      guard scheduler.threadNumber == number, actors[number].claims.mayStop else { return false }
+      left -= 1
+      guard left <= 0, scheduler.quietly({ areLocksFree && !hasPins }) else { return false }
+      actors[number].claims.call?.pointee.clock_high = scheduler.quietly { cache.clock.coarse }
+      return true
+    }
+  }
+
+  private var areLocksFree: Bool {
+    for number in 0..<cache.shardCount {
+      guard cache.shard(number).lock.tryAcquire() else { return false }
+      cache.shard(number).lock.release()
+    }
+    return true
+  }
+
+  private var hasPins: Bool {
+    for number in 0..<cache.shardCount {
+      let index = cache.shard(number).index
+      var position: UInt64 = 0
+      while let (bucket, end) = index.bucket(at: position) {
+        if bucket.pins.pointee.load(ordering: .relaxed) != 0 { return true }
+        position = end
+      }
+    }
+    return false
+  }
+
+  /// Nobody sleeps on a claim that has ended: it is woken before the lock is free again
+  /// under which that was ended. One that ends by itself ends when the clock is moved.
+  func checkSleepers() {
+    for (number, actor) in actors.enumerated() {
+      guard let (key, token) = actor.claims.awaited, let word = scheduler.sleepsOn(number),
+        isOfClaims(word)
+      else { continue }
+      let isMissed = scheduler.quietly {
+        let shard = cache.shard(0)
+        let hash = Play.key(key).withUnsafeBytes { shard.keyHash($0) }
+        return areLocksFree && !isInTable(hash, token)
+      }
+      if isMissed { fail("thread \(number) sleeps on a claim that has ended") }
+    }
+  }
+
+  private func isOfClaims(_ word: UnsafeRawPointer) -> Bool {
+    let waits = RegionTail.claimWaits
+    let offset = word - UnsafeRawPointer(cache.region.tail)
+    return offset >= waits.offset && offset < waits.end
+  }
+
+  private func isInTable(_ hash: UInt64, _ token: UInt64) -> Bool {
+    for number in 0..<cache.shardCount {
+      let claims = cache.shard(number).claims
+      if let place = claims.find(hash), claims.token(of: place) == token { return true }
+    }
+    return false
+  }
+
+  /// All threads sleep: as it should be, if all that they wait for stands.
+  private func endAllClaims() {
+    checkSleepers()
+    _ = cache.advanceClock(by: 100_000)
+  }
+
+  /// Threads wait for a claim while the cache is closed.
+  private func closeUnderWaiters() {
+    var claim = Cache.Claim()
+    var size = 0
+    let key = Play.key(0)
+    _ = key.withUnsafeBytes {
+      cache.getOrClaim(
+        $0, into: UnsafeMutableRawBufferPointer(start: nil, count: 0), size: &size, &claim)
+    }
+    if claim.token == 0 { fail("no claim in an empty cache") }
+    let token = claim.token
+    scheduler.onStall = {}
+    scheduler.stopsHere = nil
+    scheduler.play([
+      { self.waitUntilClosed(token) }, { self.cache.close() }, { self.waitUntilClosed(token) },
+    ])
+  }
+
+  private func waitUntilClosed(_ token: UInt64) {
+    guard cache.handle.isOpen else { return }
+    let told = Play.key(0).withUnsafeBytes {
+      cache.waitForClaim($0, seen: token, timeoutMs: UInt64(UInt32.max))
+    }
+    if told != .state { fail("a wait while the cache is closed: \(told)") }
   }
 
   // MARK: Before

@@ -22,6 +22,8 @@ struct Scenario {
   /// Whether most calls on the recorded keys only read.
   var isReadMostly = false
   var hasLifetimes = false
+  /// Whether most calls are about claims.
+  var hasClaims = false
 
   var isNoEvict: Bool { options.flags & Options.noEvict != 0 }
   var reportsRemovals: Bool { options.flags & Options.reportRemovals != 0 }
@@ -42,7 +44,7 @@ struct Scenario {
   static func from(_ random: inout Random) -> Scenario {
     let policy = random.chance(50) ? Options.policyLRU : Options.policyAdaptive
     var scenario: Scenario
-    switch random.below(10) {
+    switch random.below(11) {
     case 0:
       scenario = Scenario("entries", policy, entries: UInt64(2 + random.below(8)))
     case 1:
@@ -76,13 +78,18 @@ struct Scenario {
       scenario.sizes = 100...30_000
       scenario.fillerCount = 20
       scenario.fillsUp = true
+    case 9:
+      // Most are stored in two steps: another shard gives up an entry in between.
+      scenario = Scenario("few entries", policy, shards: 4, entries: UInt64(2 + random.below(3)))
+      scenario.fillerCount = 4
     default:
       scenario = Scenario("removals", policy, flags: Options.reportRemovals, size: 80 << 10)
       scenario.sizes = 8...9000
       scenario.fillerCount = 20
       scenario.fillsUp = true
     }
-    scenario.hasLifetimes = random.chance(60)
+    scenario.hasClaims = random.chance(60)
+    scenario.hasLifetimes = random.chance(scenario.hasClaims ? 85 : 60)
     scenario.options.hashSeed = random.next() | 1
     return scenario
   }

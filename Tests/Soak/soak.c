@@ -33,21 +33,21 @@ enum {
         PTHREAD_RWLOCK_INITIALIZER, 0, keys, size_max, 0, 0, 0, {0}    \
   }
 
-/* Options: policy, flags, shards, entries, bytes, ttl, tti, seed. */
+/* Options: policy, flags, shards, entries, bytes, ttl, tti, seed, jitter. */
 subject_t subjects[CACHES] = {
-    SUBJECT("lru by entries", 30000, 300, LRU, 0, 0, 10000, 0, 0, 0, 0),
-    SUBJECT("lru by bytes", 60000, 5000, LRU, 0, 1, 0, 8 * MB, 0, 0, 0),
-    SUBJECT("lru, 8 shards", 60000, 50000, LRU, 0, 8, 0, 16 * MB, 0, 0, 0),
-    SUBJECT("adaptive", 40000, 2000, ADAPTIVE, 0, 1, 0, 4 * MB, 0, 0, 0),
+    SUBJECT("lru by entries", 30000, 300, LRU, 0, 0, 10000, 0, 0, 0, 0, 0),
+    SUBJECT("lru by bytes", 60000, 5000, LRU, 0, 1, 0, 8 * MB, 0, 0, 0, 0),
+    SUBJECT("lru, 8 shards", 60000, 50000, LRU, 0, 8, 0, 16 * MB, 0, 0, 0, 0),
+    SUBJECT("adaptive", 40000, 2000, ADAPTIVE, 0, 1, 0, 4 * MB, 0, 0, 0, 0),
     SUBJECT("adaptive, 4 shards", 40000, 20000, ADAPTIVE, 0, 4, 20000, 12 * MB,
-            2000, 0, 0),
-    SUBJECT("idle times", 30000, 1000, LRU, 0, 2, 0, 4 * MB, 0, 300, 0),
-    SUBJECT("no evict", 20000, 500, LRU, NO_EVICT, 2, 0, 2 * MB, 5000, 0, 0),
+            2000, 0, 0, 200),
+    SUBJECT("idle times", 30000, 1000, LRU, 0, 2, 0, 4 * MB, 0, 300, 0, 0),
+    SUBJECT("no evict", 20000, 500, LRU, NO_EVICT, 2, 0, 2 * MB, 5000, 0, 0, 0),
     SUBJECT("no evict by entries", 9000, 100, ADAPTIVE, NO_EVICT, 1, 3000, 0,
-            1000, 0, 0),
-    SUBJECT("removals", 20000, 3000, LRU, REPORT, 2, 0, 4 * MB, 0, 0, 0),
+            1000, 0, 0, 0),
+    SUBJECT("removals", 20000, 3000, LRU, REPORT, 2, 0, 4 * MB, 0, 0, 0, 0),
     SUBJECT("tiny, reported", 3000, 9000, ADAPTIVE, REPORT, 1, 500, MB / 2, 50,
-            0, 0),
+            0, 0, 0),
 };
 
 static loader_t loaders[THREADS_MAX];

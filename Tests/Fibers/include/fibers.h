@@ -21,6 +21,16 @@ void fiber_prepare(fiber_t *fiber, void (*main)(void *context), void *context);
 /* Goes on where `to` left off, until somebody switches back to `from`. */
 void fiber_switch(fiber_t *from, fiber_t *to);
 
+/* Goes on where `to` left off, and never comes back. */
+void fiber_leave(fiber_t *to) __attribute__((noreturn));
+
+/* From now on the fiber that runs is left for ever, for `home`, after so many
+ * of its instructions.  -1 if this processor is not one that does this. */
+int fiber_step_begin(fiber_t *home, long most);
+
+/* It is not; how many instructions it was. */
+long fiber_step_end(void);
+
 /* fork(2), which Swift does not want to be called: the child has the memory of
  * all fibers and goes on as the one that forked. */
 pid_t fork_fiber(void);

@@ -20,7 +20,18 @@ typedef enum operation_kind {
   OPERATION_COMPARE_AND_SET,
   OPERATION_DELETE,
   OPERATION_TOUCH,
-  OPERATION_INCREMENT
+  OPERATION_INCREMENT,
+  OPERATION_GET_OR_CLAIM,
+  OPERATION_ELECT,       /* the claim seen or given, if something was stale or
+                            another's stands: PENDING is a MISS and this */
+  OPERATION_ELECT_EARLY, /* the claim that came with OK */
+  OPERATION_FULFILL,
+  OPERATION_FULFILL_ABSENT,
+  OPERATION_ABANDON,
+  OPERATION_CLAIM_WAIT,
+  OPERATION_VOID,  /* of clear and delete_prefix: the claim goes, first */
+  OPERATION_CLEAR, /* and then the entry */
+  OPERATION_LOST_CLAIM /* a get_or_claim whose caller was never heard of */
 } operation_kind_t;
 
 /* What the caller was told; the numbers are those of cachecore.h. */
@@ -30,8 +41,13 @@ enum {
   TOLD_EXISTS = 2,
   TOLD_REFUSED = 3,
   TOLD_CONFLICT = 4,
+  TOLD_STALE = 5,
+  TOLD_PENDING = 6,
+  TOLD_ABSENT = 7,
+  TOLD_CLAIMED = 8,
   TOLD_NO_MEMORY = -2,
   TOLD_FULL = -5,
+  TOLD_TIMEOUT = -7,
   TOLD_TYPE = -8
 };
 
@@ -46,6 +62,9 @@ typedef struct operation {
   uint64_t expected; /* by compare_and_set; increment: the initial value */
   uint64_t delta;
   uint64_t ttl;      /* 0: for ever */
+  uint64_t token;    /* of the claim given, used, seen or waited for */
+  uint64_t claim_ms; /* how long a claim stands that this call gave */
+  uint64_t window_ms; /* fulfill: stale_ms; abandon: retry_ms */
   uint64_t invoked, returned;    /* moments, on any clock all threads share */
   uint64_t clock_low, clock_high; /* what the cache's clock can have shown */
 } operation_t;
