@@ -58,7 +58,7 @@ class Hook(BuildHookInterface[Any]):
         path = os.pathsep.join([os.environ.get("PATH", ""), "/opt/swift/usr/bin"])
         if shutil.which("swift", path=path) is None:
             raise SystemExit(
-                "cachecore: building it from source needs Swift 6.3 or later"
+                "libcachecore: building it from source needs Swift 6.3 or later"
                 " (https://swift.org/install), and there is no swift in PATH."
             )
         script = self._engine / "tools" / "build-library.sh"
@@ -68,7 +68,7 @@ class Hook(BuildHookInterface[Any]):
     def _wants_extension(self) -> bool:
         wanted = os.environ.get("CACHECORE_WHEEL", "")
         if wanted not in ("", "pure", "compiled"):
-            raise SystemExit(f"cachecore: CACHECORE_WHEEL is pure or compiled, not {wanted!r}.")
+            raise SystemExit(f"libcachecore: CACHECORE_WHEEL is pure or compiled, not {wanted!r}.")
         if wanted:
             return wanted == "compiled"
         header = Path(sysconfig.get_path("include")) / "Python.h"

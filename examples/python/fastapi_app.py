@@ -14,7 +14,6 @@ from typing import Any
 
 from cachecore import Cache
 from cachecore.contrib.service import CacheService
-from cachecore.policy import PolicyCache
 
 try:
     import prometheus_client
@@ -30,7 +29,7 @@ except ImportError as error:
 SEVERAL_WORKERS = "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 pages = Cache(max_entries=10_000, max_bytes=64 << 20, ttl=30)
-decisions = PolicyCache(max_size=10_000)
+decisions = Cache(max_entries=10_000, ttl=180, serializer="json")
 service = CacheService({"pages": pages, "decisions": decisions}, sweep_interval=60)
 
 
@@ -62,10 +61,11 @@ async def page(number: int, response: Response) -> str:
 
 @app.get("/may/{user}/{action}")
 async def may(user: str, action: str) -> dict[str, Any]:
-    decision: dict[str, Any] | None = await decisions.get(user, action, "pages")
+    question = f"{user}:{action}"
+    decision: dict[str, Any] | None = decisions.get(question)
     if decision is None:
         decision = {"allow": user == "admin" or action == "read"}
-        await decisions.set(user, action, "pages", decision, sensitivity="internal")
+        decisions.set(question, decision, ttl=60 if action == "write" else None)
     return decision
 
 

@@ -27,12 +27,13 @@ def serve(service: str, port: int, **settings: str) -> None:
     try:
         import uvicorn
     except ImportError as error:
-        raise SystemExit(f"the services need cachecore[services]: {error}") from None
+        raise SystemExit(f"the services need libcachecore-services[apps]: {error}") from None
     print(f"http://127.0.0.1:{chosen.port}/dashboard and /docs", flush=True)
     uvicorn.run(
-        f"cachecore.services.{service}.app:create_app",
+        f"cachecore_services.{service}.app:create_app",
         factory=True,
         port=chosen.port,
         access_log=False,
         log_level="warning",
+        timeout_graceful_shutdown=10,  # seconds for answers that are under way
     )

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from cachecore.maintenance import ManualClock
-from cachecore.services.blacklist import TokenBlacklist, TokenTable, periodic_token_cleanup
-from cachecore.services.blacklist.app import create_app
-from cachecore.services.blacklist.settings import BlacklistSettings
+from cachecore_services.maintenance import ManualClock
+from cachecore_services.blacklist import TokenBlacklist, TokenTable, periodic_token_cleanup
+from cachecore_services.blacklist.app import create_app
+from cachecore_services.blacklist.settings import BlacklistSettings
 
 
 def application_startup(directory: Path) -> None:

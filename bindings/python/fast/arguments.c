@@ -4,15 +4,6 @@
 
 #include "fast.h"
 
-static PyObject *slow_ttl_ms, *slow_value_bytes;
-
-void remember_functions(PyObject *ttl_ms, PyObject *value_bytes) {
-  Py_CLEAR(slow_ttl_ms);
-  Py_CLEAR(slow_value_bytes);
-  slow_ttl_ms = Py_NewRef(ttl_ms);
-  slow_value_bytes = Py_NewRef(value_bytes);
-}
-
 void raise_type(const char *wanted, PyObject *given) {
   PyObject *name = PyType_GetName(Py_TYPE(given));
 
@@ -40,21 +31,30 @@ int key_bytes(PyObject *key, Bytes *bytes_out) {
   return 0;
 }
 
-PyObject *value_bytes(PyObject *value, PyObject *dumps) {
+int check_text(const Bytes *bytes) {
+  PyObject *text =
+      PyUnicode_DecodeUTF8(bytes->data, (Py_ssize_t)bytes->size, NULL);
+
+  Py_XDECREF(text);
+  return text == NULL ? -1 : 0;
+}
+
+PyObject *value_bytes(const Library *library, PyObject *value,
+                      PyObject *dumps) {
   PyObject *made, *content;
 
   if (dumps == NULL || dumps == Py_None) {
     if (PyBytes_Check(value)) return Py_NewRef(value);
-    return PyObject_CallFunctionObjArgs(slow_value_bytes, value, NULL);
+    return PyObject_CallFunctionObjArgs(library->py_value_bytes, value, NULL);
   }
   made = PyObject_CallFunctionObjArgs(dumps, value, NULL);
   if (made == NULL || PyBytes_Check(made)) return made;
-  content = PyObject_CallFunctionObjArgs(slow_value_bytes, made, NULL);
+  content = PyObject_CallFunctionObjArgs(library->py_value_bytes, made, NULL);
   Py_DECREF(made);
   return content;
 }
 
-int lifetime_ms(PyObject *ttl, uint64_t *ms_out) {
+int lifetime_ms(const Library *library, PyObject *ttl, uint64_t *ms_out) {
   PyObject *made;
 
   if (ttl == Py_None) {
@@ -75,7 +75,7 @@ int lifetime_ms(PyObject *ttl, uint64_t *ms_out) {
       return 0;
     }
   }
-  made = PyObject_CallFunctionObjArgs(slow_ttl_ms, ttl, NULL);
+  made = PyObject_CallFunctionObjArgs(library->py_ttl_ms, ttl, NULL);
   if (made == NULL) return -1;
   *ms_out = PyLong_AsUnsignedLongLong(made);
   Py_DECREF(made);
@@ -88,9 +88,10 @@ static int position(const char *const *names, PyObject *word) {
   return -1;
 }
 
-int sort_arguments(const char *function, const char *const *names, int required,
-                   PyObject *const *arguments, Py_ssize_t count,
-                   PyObject *keywords, PyObject **values) {
+int sort_named_arguments(const char *function, const char *const *names,
+                         int required, PyObject *const *arguments,
+                         Py_ssize_t count, PyObject *keywords,
+                         PyObject **values) {
   Py_ssize_t words = keywords == NULL ? 0 : PyTuple_Size(keywords);
   Py_ssize_t most = 0;
   unsigned given = 0;
@@ -132,11 +133,14 @@ int sort_key_default(const char *function, PyObject *const *arguments,
                      Py_ssize_t count, PyObject *keywords, PyObject **values) {
   static const char *const names[] = {"key", "default", NULL};
 
-  if (keywords == NULL && count == 1) {
-    values[0] = arguments[0];
-    return 0;
-  }
   return sort_arguments(function, names, 1, arguments, count, keywords, values);
+}
+
+void raise_key_error(PyObject *key) {
+  PyObject *error = PyObject_CallFunctionObjArgs(PyExc_KeyError, key, NULL);
+
+  if (error != NULL) PyErr_SetObject(PyExc_KeyError, error);
+  Py_XDECREF(error);
 }
 
 PyObject *found_or(PyObject *found, PyObject *otherwise) {

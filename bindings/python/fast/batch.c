@@ -16,7 +16,7 @@ typedef struct {
 
 /* All keys, so that one that is none is noticed before anything is attempted;
  * to be freed by PyMem_Free(names->keys). */
-static int collect_names(PyObject *keys, Names *names) {
+static int collect_names(ByteStore *self, PyObject *keys, Names *names) {
   Py_ssize_t count = PyList_Size(keys);
   size_t each =
       sizeof *names->keys + sizeof *names->data + sizeof *names->sizes;
@@ -31,7 +31,7 @@ static int collect_names(PyObject *keys, Names *names) {
   for (Py_ssize_t at = 0; at < count; at++) {
     Bytes name;
     names->keys[at] = PyList_GetItem(keys, at);
-    if (key_bytes(names->keys[at], &name) < 0) return -1;
+    if (own_key_bytes(self, names->keys[at], &name) < 0) return -1;
     names->data[at] = name.data;
     names->sizes[at] = name.size;
   }
@@ -86,8 +86,9 @@ typedef struct {
   char room[CHUNK][ROOM];
 } Reading;
 
-static void read_chunk(cachecore_t *cache, const Names *names, size_t start,
-                       size_t count, Reading *reading) {
+static void read_chunk(const Library *library, cachecore_t *cache,
+                       const Names *names, size_t start, size_t count,
+                       Reading *reading) {
   void *buffers[CHUNK];
   size_t capacities[CHUNK];
 
@@ -95,8 +96,8 @@ static void read_chunk(cachecore_t *cache, const Names *names, size_t start,
     buffers[at] = reading->room[at];
     capacities[at] = ROOM;
   }
-  library.get_many(cache, count, names->data + start, names->sizes + start,
-                   buffers, capacities, reading->sizes, reading->statuses);
+  library->get_many(cache, count, names->data + start, names->sizes + start,
+                    buffers, capacities, reading->sizes, reading->statuses);
 }
 
 static int keep_found(ByteStore *self, PyObject *key, const Reading *reading,
@@ -127,8 +128,8 @@ static int get_all(ByteStore *self, cachecore_t *cache, PyObject *keys,
 
   for (Py_ssize_t start = 0; start < total; start += CHUNK) {
     Py_ssize_t count = chunk(total, start);
-    Py_BEGIN_ALLOW_THREADS read_chunk(cache, names, (size_t)start,
-                                      (size_t)count, &reading);
+    Py_BEGIN_ALLOW_THREADS read_chunk(self->library, cache, names,
+                                      (size_t)start, (size_t)count, &reading);
     Py_END_ALLOW_THREADS for (Py_ssize_t at = 0; at < count;
                               at++) if (keep_found(self,
                                                    names->keys[start + at],
@@ -144,14 +145,15 @@ PyObject *byte_store_get_many(ByteStore *self, PyObject *arguments) {
   cachecore_t *cache;
 
   if (keys == NULL) return NULL;
-  cache = enter(self, &owner);
-  if (cache == NULL) {
+  if (collect_names(self, keys, &names) < 0 ||
+      (cache = enter(self, &owner)) == NULL) {
+    PyMem_Free(names.keys);
     Py_DECREF(keys);
     return NULL;
   }
   found = PyDict_New();
   failures = PyList_New(0);
-  if (found == NULL || failures == NULL || collect_names(keys, &names) < 0 ||
+  if (found == NULL || failures == NULL ||
       get_all(self, cache, keys, &names, found, failures) < 0) {
     Py_CLEAR(found);
     Py_XDECREF(failures);
@@ -166,24 +168,36 @@ PyObject *byte_store_get_many(ByteStore *self, PyObject *arguments) {
 
 /* ---- set_many ------------------------------------------------------------ */
 
-/* Splits (key, value) pairs into keys, and values as bytes. */
-static int split(ByteStore *self, PyObject *pairs, PyObject *keys,
-                 PyObject *contents) {
+/* A new list of (key, value) tuples, of anything that dict.update takes for a
+ * mapping. */
+static PyObject *pairs_of(ByteStore *self, PyObject *entries) {
+  if (PyDict_CheckExact(entries)) return PyDict_Items(entries);
+  return PyObject_CallFunctionObjArgs(self->library->py_pairs, entries, NULL);
+}
+
+/* Appends the keys of (key, value) pairs to a list. */
+static int split_keys(PyObject *pairs, PyObject *keys) {
+  for (Py_ssize_t at = 0; at < PyList_Size(pairs); at++)
+    if (PyList_Append(keys, PyTuple_GetItem(PyList_GetItem(pairs, at), 0)) < 0)
+      return -1;
+  return 0;
+}
+
+/* Appends the values of (key, value) pairs to a list, as bytes. */
+static int split_values(ByteStore *self, PyObject *pairs, PyObject *contents) {
   for (Py_ssize_t at = 0; at < PyList_Size(pairs); at++) {
-    PyObject *pair = PyList_GetItem(pairs, at), *key, *value, *content;
-    int done;
-    if (!PyArg_ParseTuple(pair, "OO", &key, &value)) return -1;
-    content = value_bytes(value, self->dumps);
-    if (content == NULL) return -1;
-    done = PyList_Append(keys, key) < 0 || PyList_Append(contents, content) < 0;
-    Py_DECREF(content);
-    if (done) return -1;
+    PyObject *value = PyTuple_GetItem(PyList_GetItem(pairs, at), 1);
+    PyObject *content = value_bytes(self->library, value, self->dumps);
+    int done = content == NULL ? -1 : PyList_Append(contents, content);
+    Py_XDECREF(content);
+    if (done < 0) return -1;
   }
   return 0;
 }
 
-static int set_all(cachecore_t *cache, PyObject *keys, const Names *names,
-                   PyObject *contents, uint64_t ttl_ms, PyObject *failures) {
+static int set_all(const Library *library, cachecore_t *cache, PyObject *keys,
+                   const Names *names, PyObject *contents, uint64_t ttl_ms,
+                   PyObject *failures) {
   Py_ssize_t total = PyList_Size(keys);
   const void *values[CHUNK];
   size_t sizes[CHUNK];
@@ -198,7 +212,7 @@ static int set_all(cachecore_t *cache, PyObject *keys, const Names *names,
       sizes[at] = (size_t)PyBytes_Size(content);
       ttls_ms[at] = ttl_ms;
     }
-    Py_BEGIN_ALLOW_THREADS library.set_many(
+    Py_BEGIN_ALLOW_THREADS library->set_many(
         cache, (size_t)count, names->data + start, names->sizes + start, values,
         sizes, ttls_ms, statuses);
     Py_END_ALLOW_THREADS for (Py_ssize_t at = 0; at < count;
@@ -221,23 +235,20 @@ PyObject *byte_store_set_many(ByteStore *self, PyObject *const *arguments,
   int done = -1;
 
   if (sort_arguments("set_many", names, 1, arguments, count, keywords, values) <
-          0 ||
-      lifetime_ms(values[1], &ttl_ms) < 0)
+      0)
     return NULL;
-  pairs = PyMapping_Items(values[0]);
-  if (pairs == NULL) {
-    if (PyErr_ExceptionMatches(PyExc_AttributeError))
-      raise_type("entries must be a mapping", values[0]);
-    return NULL;
-  }
+  pairs = pairs_of(self, values[0]);
+  if (pairs == NULL) return NULL;
   keys = PyList_New(0);
   contents = PyList_New(0);
   failures = PyList_New(0);
   if (keys != NULL && contents != NULL && failures != NULL &&
-      split(self, pairs, keys, contents) == 0 &&
-      collect_names(keys, &given) == 0 &&
+      split_keys(pairs, keys) == 0 && collect_names(self, keys, &given) == 0 &&
+      split_values(self, pairs, contents) == 0 &&
+      lifetime_ms(self->library, values[1], &ttl_ms) == 0 &&
       (cache = enter(self, &owner)) != NULL) {
-    done = set_all(cache, keys, &given, contents, ttl_ms, failures);
+    done =
+        set_all(self->library, cache, keys, &given, contents, ttl_ms, failures);
     Py_DECREF(owner);
   }
   if (done == 0) done = deliver((PyObject *)self, self->listening);
@@ -255,15 +266,16 @@ PyObject *byte_store_set_many(ByteStore *self, PyObject *const *arguments,
 
 /* ---- delete_many --------------------------------------------------------- */
 
-static int delete_all(cachecore_t *cache, PyObject *keys, const Names *names,
-                      PyObject *failures, uint64_t *removed_out) {
+static int delete_all(const Library *library, cachecore_t *cache,
+                      PyObject *keys, const Names *names, PyObject *failures,
+                      uint64_t *removed_out) {
   Py_ssize_t total = PyList_Size(keys);
   cachecore_status_t statuses[CHUNK];
 
   for (Py_ssize_t start = 0; start < total; start += CHUNK) {
     Py_ssize_t count = chunk(total, start);
     uint64_t removed = 0;
-    Py_BEGIN_ALLOW_THREADS library.delete_many(
+    Py_BEGIN_ALLOW_THREADS library->delete_many(
         cache, (size_t)count, names->data + start, names->sizes + start,
         statuses, &removed);
     Py_END_ALLOW_THREADS *removed_out += removed;
@@ -284,9 +296,9 @@ PyObject *byte_store_delete_many(ByteStore *self, PyObject *arguments) {
 
   if (keys == NULL) return NULL;
   failures = PyList_New(0);
-  if (failures != NULL && collect_names(keys, &names) == 0 &&
+  if (failures != NULL && collect_names(self, keys, &names) == 0 &&
       (cache = enter(self, &owner)) != NULL) {
-    done = delete_all(cache, keys, &names, failures, &removed);
+    done = delete_all(self->library, cache, keys, &names, failures, &removed);
     Py_DECREF(owner);
   }
   if (done == 0) done = deliver((PyObject *)self, self->listening);

@@ -27,8 +27,8 @@ static cachecore_status_t find_larger(ByteStore *self, const Bytes *key,
     Py_XDECREF(content);
     content = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)capacity);
     if (content == NULL) break;
-    status = library.peek(*self->handle.cache, key->data, key->size,
-                          PyBytes_AsString(content), capacity, &size);
+    status = self->library->peek(*self->handle.cache, key->data, key->size,
+                                 PyBytes_AsString(content), capacity, &size);
   }
   if (status != CACHECORE_OK) {
     Py_CLEAR(content);
@@ -52,7 +52,7 @@ static inline PyObject *find(ByteStore *self, __typeof__(cachecore_get) *read,
   size_t size;
   Bytes name;
 
-  if (key_bytes(key, &name) < 0) return NULL;
+  if (own_key_bytes(self, key, &name) < 0) return NULL;
   status = read(*self->handle.cache, name.data, name.size, small, sizeof small,
                 &size);
   if (status == CACHECORE_OK)
@@ -65,7 +65,7 @@ static inline PyObject *find(ByteStore *self, __typeof__(cachecore_get) *read,
 }
 
 PyObject *byte_store_peek(ByteStore *self, PyObject *key) {
-  return find(self, library.peek, "cachecore_peek", key);
+  return find(self, self->library->peek, "cachecore_peek", key);
 }
 
 static PyObject *get(ByteStore *self, PyObject *const *arguments,
@@ -74,7 +74,7 @@ static PyObject *get(ByteStore *self, PyObject *const *arguments,
 
   if (sort_key_default("get", arguments, count, keywords, values) < 0)
     return NULL;
-  return found_or(find(self, library.get, "cachecore_get", values[0]),
+  return found_or(find(self, self->library->get, "cachecore_get", values[0]),
                   values[1]);
 }
 
@@ -88,9 +88,9 @@ static PyObject *peek(ByteStore *self, PyObject *const *arguments,
 }
 
 static PyObject *subscript(ByteStore *self, PyObject *key) {
-  PyObject *found = find(self, library.get, "cachecore_get", key);
+  PyObject *found = find(self, self->library->get, "cachecore_get", key);
 
-  if (found == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key);
+  if (found == NULL && !PyErr_Occurred()) raise_key_error(key);
   return found;
 }
 
@@ -98,8 +98,8 @@ static int in(ByteStore *self, PyObject *key) {
   cachecore_status_t status;
   Bytes name;
 
-  if (key_bytes(key, &name) < 0) return -1;
-  status = library.contains(*self->handle.cache, name.data, name.size);
+  if (own_key_bytes(self, key, &name) < 0) return -1;
+  status = self->library->contains(*self->handle.cache, name.data, name.size);
   if (status >= 0) return status == CACHECORE_OK;
   raise_failure((PyObject *)self, "cachecore_contains", status, key);
   return -1;
@@ -115,8 +115,9 @@ static PyObject *ttl(ByteStore *self, PyObject *key) {
   int64_t left_ms;
   Bytes name;
 
-  if (key_bytes(key, &name) < 0) return NULL;
-  status = library.ttl(*self->handle.cache, name.data, name.size, &left_ms);
+  if (own_key_bytes(self, key, &name) < 0) return NULL;
+  status =
+      self->library->ttl(*self->handle.cache, name.data, name.size, &left_ms);
   if (status < 0)
     return raise_failure((PyObject *)self, "cachecore_ttl", status, key);
   if (status == CACHECORE_MISS) Py_RETURN_NONE;
@@ -130,16 +131,18 @@ typedef __typeof__(cachecore_set) Storing;
 /* Stores by `set` or `add`; a status that is not negative, or -1. */
 static int store(ByteStore *self, Storing *storing, const char *function,
                  PyObject *key, PyObject *value, PyObject *ttl) {
-  PyObject *content = value_bytes(value, self->dumps);
+  PyObject *content;
   cachecore_status_t status;
   char *data;
   Py_ssize_t size;
   uint64_t ttl_ms;
   Bytes name;
 
+  if (own_key_bytes(self, key, &name) < 0) return -1;
+  content = value_bytes(self->library, value, self->dumps);
   if (content == NULL) return -1;
   if (PyBytes_AsStringAndSize(content, &data, &size) < 0 ||
-      lifetime_ms(ttl, &ttl_ms) < 0 || key_bytes(key, &name) < 0) {
+      lifetime_ms(self->library, ttl, &ttl_ms) < 0) {
     Py_DECREF(content);
     return -1;
   }
@@ -160,7 +163,7 @@ static PyObject *set(ByteStore *self, PyObject *const *arguments,
   PyObject *values[3] = {NULL, NULL, Py_None};
 
   if (sort_arguments("set", names, 2, arguments, count, keywords, values) < 0 ||
-      store(self, library.set, "cachecore_set", values[0], values[1],
+      store(self, self->library->set, "cachecore_set", values[0], values[1],
             values[2]) < 0)
     return NULL;
   Py_RETURN_NONE;
@@ -174,8 +177,8 @@ static PyObject *add(ByteStore *self, PyObject *const *arguments,
 
   if (sort_arguments("add", names, 2, arguments, count, keywords, values) < 0)
     return NULL;
-  status = store(self, library.add, "cachecore_add", values[0], values[1],
-                 values[2]);
+  status = store(self, self->library->add, "cachecore_add", values[0],
+                 values[1], values[2]);
   return status < 0 ? NULL : PyBool_FromLong(status == CACHECORE_OK);
 }
 
@@ -184,8 +187,8 @@ static int remove_entry(ByteStore *self, PyObject *key) {
   cachecore_status_t status;
   Bytes name;
 
-  if (key_bytes(key, &name) < 0) return -1;
-  status = library.delete(*self->handle.cache, name.data, name.size);
+  if (own_key_bytes(self, key, &name) < 0) return -1;
+  status = self->library->delete(*self->handle.cache, name.data, name.size);
   if (status < 0) {
     raise_failure((PyObject *)self, "cachecore_delete", status, key);
     return -1;
@@ -203,12 +206,29 @@ static int assign(ByteStore *self, PyObject *key, PyObject *value) {
   int removed;
 
   if (value != NULL)
-    return store(self, library.set, "cachecore_set", key, value, Py_None) < 0
+    return store(self, self->library->set, "cachecore_set", key, value,
+                 Py_None) < 0
                ? -1
                : 0;
   removed = remove_entry(self, key);
-  if (removed == 0) PyErr_SetObject(PyExc_KeyError, key);
+  if (removed == 0) raise_key_error(key);
   return removed > 0 ? 0 : -1;
+}
+
+/* As `get`, but a miss is not counted. */
+static PyObject *get_live(ByteStore *self, PyObject *const *arguments,
+                          Py_ssize_t count) {
+  int found;
+
+  if (count != 2) {
+    PyErr_SetString(PyExc_TypeError, "_get_live() takes 2 arguments");
+    return NULL;
+  }
+  found = in(self, arguments[0]);
+  if (found < 0) return NULL;
+  if (found == 0) return Py_NewRef(arguments[1]);
+  return found_or(find(self, self->library->get, "cachecore_get", arguments[0]),
+                  arguments[1]);
 }
 
 static PyObject *touch(ByteStore *self, PyObject *const *arguments,
@@ -221,9 +241,11 @@ static PyObject *touch(ByteStore *self, PyObject *const *arguments,
 
   if (sort_arguments("touch", names, 1, arguments, count, keywords, values) <
           0 ||
-      lifetime_ms(values[1], &ttl_ms) < 0 || key_bytes(values[0], &name) < 0)
+      own_key_bytes(self, values[0], &name) < 0 ||
+      lifetime_ms(self->library, values[1], &ttl_ms) < 0)
     return NULL;
-  status = library.touch(*self->handle.cache, name.data, name.size, ttl_ms);
+  status =
+      self->library->touch(*self->handle.cache, name.data, name.size, ttl_ms);
   if (status < 0)
     return raise_failure((PyObject *)self, "cachecore_touch", status,
                          values[0]);
@@ -261,14 +283,15 @@ static PyObject *increment(ByteStore *self, PyObject *const *arguments,
   }
   if (sort_arguments("increment", names, 1, arguments, count, keywords,
                      values) < 0 ||
+      own_key_bytes(self, values[0], &name) < 0 ||
       (values[1] != NULL && number(self, values[1], &delta) < 0))
     return NULL;
   initial = delta;
   if ((values[2] != Py_None && number(self, values[2], &initial) < 0) ||
-      lifetime_ms(values[3], &ttl_ms) < 0 || key_bytes(values[0], &name) < 0)
+      lifetime_ms(self->library, values[3], &ttl_ms) < 0)
     return NULL;
-  status = library.increment(*self->handle.cache, name.data, name.size, delta,
-                             initial, ttl_ms, &total);
+  status = self->library->increment(*self->handle.cache, name.data, name.size,
+                                    delta, initial, ttl_ms, &total);
   if (status < 0 || status == CACHECORE_REFUSED)
     return raise_failure((PyObject *)self, "cachecore_increment", status,
                          values[0]);
@@ -290,7 +313,10 @@ static PyObject *make(PyTypeObject *type, PyObject *arguments,
 
   (void)arguments;
   (void)keywords;
-  if (self != NULL) self->handle = no_handle;
+  if (self == NULL) return NULL;
+  self->handle = no_handle;
+  self->library = library_of(type);
+  if (self->library == NULL) Py_CLEAR(self);
   return (PyObject *)self;
 }
 
@@ -321,25 +347,12 @@ static void dealloc(ByteStore *self) {
 
 #define FAST (METH_FASTCALL | METH_KEYWORDS)
 
-#define TTL_TEXT                                                               \
-  "ttl($self, key, /)\n--\n\n"                                                 \
-  "Seconds left to live, NEVER if it does not expire, None if it is not\n"     \
-  "there.  Time to idle is included, whichever ends first.  Counts as "        \
-  "nothing."
-
-#define INCREMENT_TEXT                                                         \
-  "increment($self, /, key, delta=1, *, initial=None, ttl=None)\n--\n\n"       \
-  "Adds to a value that is a decimal number in text, atomically; returns\n"    \
-  "the sum.\n\n"                                                               \
-  "An absent entry is stored as `initial` (None: as `delta`, as if it had\n"   \
-  "been 0) with the lifetime `ttl`; an entry that is there keeps its\n"        \
-  "deadline.  NotANumberError if the value is no number, RangeError if the\n"  \
-  "sum does not fit 64 bits: neither changes anything."
-
 static PyMethodDef methods[] = {
     {"get", (PyCFunction)(void (*)(void))get, FAST,
      "get($self, /, key, default=None)\n--\n\n"
      "The value, or `default`.  Counts as a use, and as a hit or a miss."},
+    {"_get_live", (PyCFunction)(void (*)(void))get_live, METH_FASTCALL,
+     "_get_live(key, default): as `get`, but a miss is not counted."},
     {"peek", (PyCFunction)(void (*)(void))peek, FAST,
      "peek($self, /, key, default=None)\n--\n\n"
      "As `get`, but counts as nothing."},
@@ -357,10 +370,19 @@ static PyMethodDef methods[] = {
      "Gives a live entry a new lifetime from now, and counts as a use; "
      "whether\n"
      "it is there."},
-    {"ttl", (PyCFunction)ttl, METH_O, TTL_TEXT},
-    {"ttl_of", (PyCFunction)ttl, METH_O, TTL_TEXT},
-    {"increment", (PyCFunction)(void (*)(void))increment, FAST, INCREMENT_TEXT},
-    {"incr", (PyCFunction)(void (*)(void))increment, FAST, INCREMENT_TEXT},
+    {"ttl", (PyCFunction)ttl, METH_O,
+     "ttl($self, key, /)\n--\n\n"
+     "Seconds left to live, NEVER if it does not expire, None if it is not\n"
+     "there.  Time to idle is included, whichever ends first.  Counts as "
+     "nothing."},
+    {"increment", (PyCFunction)(void (*)(void))increment, FAST,
+     "increment($self, /, key, delta=1, *, initial=None, ttl=None)\n--\n\n"
+     "Adds to a value that is a decimal number in text, atomically; returns\n"
+     "the sum.\n\n"
+     "An absent entry is stored as `initial` (None: as `delta`, as if it had\n"
+     "been 0) with the lifetime `ttl`; an entry that is there keeps its\n"
+     "deadline.  NotANumberError if the value is no number, RangeError if the\n"
+     "sum does not fit 64 bits: neither changes anything."},
     {"delete", (PyCFunction)delete, METH_O,
      "delete($self, key, /)\n--\n\n"
      "Removes the entry; whether it was live."},
@@ -393,6 +415,8 @@ static PyMemberDef members[] = {
      "makes a value of bytes; None: it stays bytes"},
     {"_listening", T_BOOL, offsetof(ByteStore, listening), 0,
      "whether to call self._deliver() after a write"},
+    {"_decode_keys", T_BOOL, offsetof(ByteStore, decode_keys), 0,
+     "whether keys are text: bytes that are not UTF-8 are none"},
     {NULL, 0, 0, 0, NULL},
 };
 

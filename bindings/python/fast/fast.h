@@ -7,6 +7,10 @@
  * not linked to libcachecore: Python has found and loaded that already, and
  * `bind` passes on where its functions are.
  *
+ * State     Nothing is kept in C statics but constants: every interpreter of
+ *           the process has a module of its own, and in it a Library.  An
+ *           object points to that of the module that made its type; the type
+ *           keeps the module.
  * The GIL   A call for one key keeps it, a batch gives it up; _native.py says
  *           why.  While it is kept nobody can close the cache; a batch holds a
  *           reference to the handle, which owns the native cache.
@@ -18,26 +22,37 @@
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
+#define CACHECORE_EXPERIMENTAL
 #include <Python.h>
 #include <cachecore.h>
 #include <structmember.h>
 
-/* The functions used here, named once. */
+/* The functions of C used here, named once. */
 /* clang-format off */
 #define CACHECORE_FUNCTIONS(F)                                      \
   F(get) F(peek) F(set) F(add) F(contains) F(delete) F(touch)       \
   F(ttl) F(increment) F(get_many) F(set_many) F(delete_many)               \
-  F(clear) F(cleanup_expired) F(resize) F(take_removals)
+  F(coldest) F(evict) F(cleanup_expired) F(take_removals)                  \
+  F(get_or_claim) F(fulfill) F(abandon)
 /* clang-format on */
 
+/* The functions of Python used here, for what is rare. */
+#define PYTHON_FUNCTIONS(F) F(py_ttl_ms) F(py_value_bytes) F(py_pairs)
+
+/* The state of a module: what `bind` was given, before anything else is
+ * called. */
 typedef struct {
 #define MEMBER(name) __typeof__(cachecore_##name) *name;
   CACHECORE_FUNCTIONS(MEMBER)
 #undef MEMBER
+#define MEMBER(name) PyObject *name;
+  PYTHON_FUNCTIONS(MEMBER)
+#undef MEMBER
 } Library;
 
-/* Filled by `bind`, once, before anything else is called. */
-extern Library library;
+/* That of the module that made the type, or a base of it; NULL with an
+ * exception if there is none, or nothing has been bound. */
+const Library *library_of(PyTypeObject *type);
 
 /* ---- Arguments ----------------------------------------------------------- */
 
@@ -53,23 +68,42 @@ void raise_type(const char *wanted, PyObject *given);
 /* The bytes of a key, bytes or str; -1 with TypeError for anything else. */
 int key_bytes(PyObject *key, Bytes *bytes_out);
 
+/* 0 if the bytes are UTF-8, -1 with UnicodeDecodeError if not. */
+int check_text(const Bytes *bytes);
+
 /* A new reference to a bytes object with the contents of a bytes-like one; with
  * `dumps` neither NULL nor None, of what that makes of the value. */
-PyObject *value_bytes(PyObject *value, PyObject *dumps);
+PyObject *value_bytes(const Library *library, PyObject *value, PyObject *dumps);
 
 /* The lifetime as the library takes it, from None, seconds or a timedelta. */
-int lifetime_ms(PyObject *ttl, uint64_t *ms_out);
+int lifetime_ms(const Library *library, PyObject *ttl, uint64_t *ms_out);
 
 /* Sorts the arguments of a METH_FASTCALL | METH_KEYWORDS method by the names
  * in `names`, of which the first `required` must be there; what is absent stays
  * as it is in `values`.  References are borrowed. */
-int sort_arguments(const char *function, const char *const *names, int required,
-                   PyObject *const *arguments, Py_ssize_t count,
-                   PyObject *keywords, PyObject **values);
+int sort_named_arguments(const char *function, const char *const *names,
+                         int required, PyObject *const *arguments,
+                         Py_ssize_t count, PyObject *keywords,
+                         PyObject **values);
+
+/* The same, quickly where there are no names and only what is required. */
+static inline int sort_arguments(const char *function,
+                                 const char *const *names, int required,
+                                 PyObject *const *arguments, Py_ssize_t count,
+                                 PyObject *keywords, PyObject **values) {
+  if (keywords != NULL || count != required)
+    return sort_named_arguments(function, names, required, arguments, count,
+                                keywords, values);
+  for (int at = 0; at < required; at++) values[at] = arguments[at];
+  return 0;
+}
 
 /* The same for the arguments (key, default). */
 int sort_key_default(const char *function, PyObject *const *arguments,
                      Py_ssize_t count, PyObject *keywords, PyObject **values);
+
+/* KeyError of this key, whatever it is: a tuple is one key. */
+void raise_key_error(PyObject *key);
 
 /* What was found, or else, without an exception, another value. */
 PyObject *found_or(PyObject *found, PyObject *otherwise);
@@ -80,9 +114,6 @@ PyObject *raise_failure(PyObject *self, const char *function,
 
 /* Calls `self._deliver()`, after a write, if `listening`; 0, or -1. */
 int deliver(PyObject *self, char listening);
-
-/* Remembers the Python functions for what is rare. */
-void remember_functions(PyObject *ttl_ms, PyObject *value_bytes);
 
 /* ---- Types --------------------------------------------------------------- */
 
@@ -103,9 +134,19 @@ PyObject *exchange_handle(Handle *handle, PyObject *const *arguments,
 
 typedef struct {
   PyObject_HEAD Handle handle;
+  const Library *library;
   PyObject *dumps, *loads;
   char listening;
+  char decode_keys; /* keys are text */
 } ByteStore;
+
+/* The bytes of a key of this cache, as `key_bytes`; with `decode_keys`, -1 with
+ * UnicodeDecodeError for those that are not UTF-8. */
+static inline int own_key_bytes(const ByteStore *self, PyObject *key,
+                                Bytes *bytes_out) {
+  if (key_bytes(key, bytes_out) < 0) return -1;
+  return self->decode_keys && PyBytes_Check(key) ? check_text(bytes_out) : 0;
+}
 
 /* The methods of batch.c. */
 PyObject *byte_store_get_many(ByteStore *self, PyObject *keys);
@@ -123,7 +164,7 @@ PyObject *byte_store_load(ByteStore *self, PyObject *content);
 
 extern PyType_Spec byte_store_spec;
 extern PyType_Spec object_store_spec;
-extern PyType_Spec answers_spec;
+extern PyType_Spec cached_call_spec;
 
 /* Defines one of them, of functions and tables that have these names in the
  * file that says so. */

@@ -3,8 +3,8 @@
 
 /* ---- Reading ------------------------------------------------------------- */
 
-static PyObject *closed(ObjectStore *self, const char *function,
-                        cachecore_status_t status) {
+PyObject *object_failure(ObjectStore *self, const char *function,
+                         cachecore_status_t status) {
   return raise_failure((PyObject *)self, function, status, Py_None);
 }
 
@@ -27,10 +27,10 @@ static PyObject *find(ObjectStore *self, PyObject *key) {
     return NULL;
   }
   object_flush(self);
-  status = library.get(*self->handle.cache, &id, sizeof id, &slot, sizeof slot,
-                       &size);
+  status = self->library->get(*self->handle.cache, &id, sizeof id, &slot,
+                              sizeof slot, &size);
   if (status == CACHECORE_OK) return Py_NewRef(slot->value);
-  if (status < 0) return closed(self, "cachecore_get", status);
+  if (status < 0) return object_failure(self, "cachecore_get", status);
   if (at != ABSENT) {
     object_tidy(self);
     if (deliver((PyObject *)self, self->listening) < 0) return NULL;
@@ -50,7 +50,7 @@ static PyObject *get(ObjectStore *self, PyObject *const *arguments,
 static PyObject *subscript(ObjectStore *self, PyObject *key) {
   PyObject *found = find(self, key);
 
-  if (found == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key);
+  if (found == NULL && !PyErr_Occurred()) raise_key_error(key);
   return found;
 }
 
@@ -64,8 +64,8 @@ static Slot *look(ObjectStore *self, PyObject *key) {
   if (id.hash == -1) return NULL;
   at = object_lookup(self, key, &id);
   if (at == FAILED) return NULL;
-  status = library.contains(*self->handle.cache, &id, sizeof id);
-  if (status < 0) closed(self, "cachecore_contains", status);
+  status = self->library->contains(*self->handle.cache, &id, sizeof id);
+  if (status < 0) object_failure(self, "cachecore_contains", status);
   return status == CACHECORE_OK && at != ABSENT ? self->table[at] : NULL;
 }
 
@@ -98,6 +98,7 @@ static PyObject *identify(ObjectStore *self, PyObject *key) {
   object_flush(self);
   if (slot != NULL) {
     slot->deadline_ms = 0;
+    self->expires = 1;
     return PyBytes_FromStringAndSize((const char *)&slot->id, sizeof slot->id);
   }
   return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
@@ -107,20 +108,21 @@ static PyObject *identify(ObjectStore *self, PyObject *key) {
 
 typedef __typeof__(cachecore_set) Storing;
 
-/* The weight given, or what the weigher says, or 1. */
-static int weigh(ObjectStore *self, PyObject *const *values,
-                 uint64_t *weight_out) {
-  PyObject *weight = NULL;
-
+int object_weigh(ObjectStore *self, PyObject *key, PyObject *value,
+                 PyObject *weight, uint64_t *weight_out) {
   *weight_out = 1;
-  if (values[3] != Py_None)
-    weight = Py_NewRef(values[3]);
+  if (weight != Py_None)
+    Py_INCREF(weight);
   else if (self->weigher != NULL && self->weigher != Py_None)
-    weight =
-        PyObject_CallFunctionObjArgs(self->weigher, values[0], values[1], NULL);
+    weight = PyObject_CallFunctionObjArgs(self->weigher, key, value, NULL);
   else
     return 0;
   if (weight == NULL) return -1;
+  if (!PyLong_Check(weight)) {
+    raise_type("a weight must be an int", weight);
+    Py_DECREF(weight);
+    return -1;
+  }
   *weight_out = PyLong_AsUnsignedLongLong(weight);
   Py_DECREF(weight);
   if (!PyErr_Occurred()) return 0;
@@ -130,51 +132,65 @@ static int weigh(ObjectStore *self, PyObject *const *values,
   return -1;
 }
 
+int object_settle(ObjectStore *self, Slot *slot, size_t at,
+                  cachecore_status_t status, const char *function,
+                  uint64_t now_ms) {
+  Slot *unvalued = NULL;
+
+  if (status == CACHECORE_OK) {
+    object_enlist(self, slot);
+    if (at == ABSENT) {
+      object_put(self, slot);
+    } else {
+      if (self->table[at]->value == NULL) unvalued = self->table[at];
+      object_replace(self, at, slot);
+      if (unvalued != NULL) object_delist(self, unvalued);
+    }
+  }
+  object_reap(self, now_ms);
+  object_collect(self);
+  if (status != CACHECORE_OK) object_drop_slot(slot);
+  if (unvalued != NULL) object_drop_slot(unvalued);
+  if (self->max_weight > 0) object_shrink(self);
+  if (deliver((PyObject *)self, self->listening) < 0) return -1;
+  if (status < 0 || status == CACHECORE_REFUSED) {
+    object_failure(self, function, status);
+    return -1;
+  }
+  return status;
+}
+
 /* Stores by `set` or `add`; a status that is not negative, or -1. */
 static int store(ObjectStore *self, Storing *storing, const char *function,
                  PyObject *const *values) {
   Id id = {.hash = PyObject_Hash(values[0])};
-  uint64_t ttl_ms, weight;
+  uint64_t ttl_ms, weight, now_ms;
   cachecore_status_t status;
   Slot *slot;
   size_t at;
 
-  if (id.hash == -1 || lifetime_ms(values[2], &ttl_ms) < 0 ||
-      weigh(self, values, &weight) < 0)
+  if (id.hash == -1 || lifetime_ms(self->library, values[2], &ttl_ms) < 0 ||
+      object_weigh(self, values[0], values[1], values[3], &weight) < 0)
     return -1;
+  at = object_lookup(self, values[0], &id);
+  if (at == FAILED || (at == ABSENT && object_reserve(self) < 0)) return -1;
+  now_ms = object_write_ms(self, ttl_ms);
+  if (at != ABSENT && storing == self->library->set &&
+      object_update(self, at, values, ttl_ms, weight, now_ms))
+    return CACHECORE_OK;
   slot = object_make_slot(values[0], values[1], weight);
   if (slot == NULL) return -1;
-  at = object_lookup(self, values[0], &id);
-  if (at == FAILED || (at == ABSENT && object_reserve(self) < 0)) {
-    object_drop_slot(slot);
-    return -1;
-  }
   slot->id = id;
-  slot->deadline_ms = object_deadline_ms(self, ttl_ms);
+  slot->deadline_ms = object_deadline_ms(self, ttl_ms, now_ms);
   object_flush(self);
   if (self->max_weight > 0 && weight > self->max_weight) {
-    status = library.delete(*self->handle.cache, &id, sizeof id);
+    status = self->library->delete(*self->handle.cache, &id, sizeof id);
     if (status >= 0) status = CACHECORE_REFUSED;
   } else {
     status = storing(*self->handle.cache, &slot->id, sizeof slot->id, &slot,
                      sizeof slot, ttl_ms);
   }
-  if (status == CACHECORE_OK) {
-    object_enlist(self, slot);
-    if (at == ABSENT)
-      object_put(self, slot);
-    else
-      object_replace(self, at, slot);
-  }
-  object_collect(self);
-  if (status != CACHECORE_OK) object_drop_slot(slot);
-  if (self->max_weight > 0) object_shrink(self);
-  if (deliver((PyObject *)self, self->listening) < 0) return -1;
-  if (status < 0 || status == CACHECORE_REFUSED) {
-    closed(self, function, status);
-    return -1;
-  }
-  return status;
+  return object_settle(self, slot, at, status, function, now_ms);
 }
 
 static int store_arguments(const char *function, PyObject *const *arguments,
@@ -191,7 +207,7 @@ static PyObject *set(ObjectStore *self, PyObject *const *arguments,
   PyObject *values[4];
 
   if (store_arguments("set", arguments, count, keywords, values) < 0 ||
-      store(self, library.set, "cachecore_set", values) < 0)
+      store(self, self->library->set, "cachecore_set", values) < 0)
     return NULL;
   Py_RETURN_NONE;
 }
@@ -203,7 +219,7 @@ static PyObject *add(ObjectStore *self, PyObject *const *arguments,
 
   if (store_arguments("add", arguments, count, keywords, values) < 0)
     return NULL;
-  status = store(self, library.add, "cachecore_add", values);
+  status = store(self, self->library->add, "cachecore_add", values);
   return status < 0 ? NULL : PyBool_FromLong(status == CACHECORE_OK);
 }
 
@@ -219,8 +235,8 @@ static PyObject *remove_entry(ObjectStore *self, PyObject *key) {
   at = object_lookup(self, key, &id);
   if (at == FAILED) return NULL;
   object_flush(self);
-  status = library.delete(*self->handle.cache, &id, sizeof id);
-  if (status < 0) return closed(self, "cachecore_delete", status);
+  status = self->library->delete(*self->handle.cache, &id, sizeof id);
+  if (status < 0) return object_failure(self, "cachecore_delete", status);
   if (at == ABSENT) return NULL;
   if (status == CACHECORE_OK) {
     value = Py_NewRef(self->table[at]->value);
@@ -250,7 +266,7 @@ static PyObject *pop(ObjectStore *self, PyObject *const *arguments,
   value = remove_entry(self, values[0]);
   if (value != NULL || PyErr_Occurred()) return value;
   if (values[1] != NULL) return Py_NewRef(values[1]);
-  PyErr_SetObject(PyExc_KeyError, values[0]);
+  raise_key_error(values[0]);
   return NULL;
 }
 
@@ -259,52 +275,16 @@ static int assign(ObjectStore *self, PyObject *key, PyObject *value) {
 
   if (value != NULL) {
     PyObject *values[4] = {key, value, Py_None, Py_None};
-    return store(self, library.set, "cachecore_set", values) < 0 ? -1 : 0;
+    return store(self, self->library->set, "cachecore_set", values) < 0 ? -1
+                                                                        : 0;
   }
   gone = remove_entry(self, key);
-  if (gone == NULL && !PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key);
+  if (gone == NULL && !PyErr_Occurred()) raise_key_error(key);
   Py_XDECREF(gone);
   return gone == NULL ? -1 : 0;
 }
 
 /* ---- As a whole ---------------------------------------------------------- */
-
-/* A list of the live entries, (key, value) each. */
-static PyObject *snapshot(ObjectStore *self, PyObject *nothing) {
-  size_t count = 0;
-  PyObject **pairs = PyMem_Malloc((self->live + 1) * 2 * sizeof *pairs);
-  PyObject *list;
-
-  (void)nothing;
-  if (pairs == NULL) return PyErr_NoMemory();
-  if (*self->handle.cache == NULL) {
-    PyMem_Free(pairs);
-    return closed(self, "cachecore_scan", CACHECORE_E_ARGUMENT);
-  }
-  /* Nothing of Python's runs in this loop, so that nothing changes. */
-  for (size_t at = 0; self->live > 0 && at < (size_t)1 << self->bits; at++) {
-    Slot *slot = self->table[at];
-    if (slot == NULL || slot == TOMB ||
-        library.contains(*self->handle.cache, &slot->id, sizeof slot->id) !=
-            CACHECORE_OK)
-      continue;
-    pairs[2 * count] = Py_NewRef(slot->key);
-    pairs[2 * count + 1] = Py_NewRef(slot->value);
-    count++;
-  }
-  list = PyList_New(0);
-  for (size_t at = 0; at < count; at++) {
-    PyObject *pair =
-        list == NULL ? NULL : PyTuple_Pack(2, pairs[2 * at], pairs[2 * at + 1]);
-    if (list != NULL && (pair == NULL || PyList_Append(list, pair) < 0))
-      Py_CLEAR(list);
-    Py_XDECREF(pair);
-    Py_DECREF(pairs[2 * at]);
-    Py_DECREF(pairs[2 * at + 1]);
-  }
-  PyMem_Free(pairs);
-  return list;
-}
 
 static PyObject *flush_method(ObjectStore *self, PyObject *nothing) {
   (void)nothing;
@@ -372,10 +352,11 @@ static PyObject *make(PyTypeObject *type, PyObject *arguments,
 
   (void)arguments;
   (void)keywords;
-  if (self != NULL) {
-    self->handle = no_handle;
-    self->slots.before = self->slots.after = &self->slots;
-  }
+  if (self == NULL) return NULL;
+  self->handle = no_handle;
+  self->slots.before = self->slots.after = &self->slots;
+  self->library = library_of(type);
+  if (self->library == NULL) Py_CLEAR(self);
   return (PyObject *)self;
 }
 
@@ -435,11 +416,24 @@ static PyMethodDef methods[] = {
      "delete($self, key, /)\n--\n\n"
      "Removes the entry; whether it was live."},
     {"pop", (PyCFunction)(void (*)(void))pop, FAST,
+     "pop($self, /, key, default=...)\n--\n\n"
      "Removes the entry and returns its object; else `default`, or KeyError."},
+    {"_get_or_claim", (PyCFunction)(void (*)(void))object_get_or_claim,
+     METH_FASTCALL,
+     "_get_or_claim(key, claim): the native status, and the object or None."},
+    {"_fulfill", (PyCFunction)(void (*)(void))object_fulfill, METH_FASTCALL,
+     "_fulfill(key, value, ttl_ms, claim): the native status."},
+    {"_abandon", (PyCFunction)(void (*)(void))object_abandon, METH_FASTCALL,
+     "_abandon(key, retry_ms, claim)"},
     {"_identify", (PyCFunction)identify, METH_O,
      "What the engine calls a live entry; None for a miss."},
-    {"_snapshot", (PyCFunction)snapshot, METH_NOARGS,
-     "A list of (key, value), one for each live entry."},
+    {"_snapshot", (PyCFunction)object_snapshot, METH_NOARGS,
+     "A list of (key, value), one for each live entry, the longest stored "
+     "first."},
+    {"_pop_coldest", (PyCFunction)object_pop_coldest, METH_NOARGS,
+     "Removes the live entry that is evicted next: (key, value), or None."},
+    {"_entry", (PyCFunction)object_entry, METH_O,
+     "Key, value and weight of a live entry by its id; None for a miss."},
     {"_collect", (PyCFunction)collect_method, METH_NOARGS,
      "Drops the references to what has left the cache."},
     {"_drain", (PyCFunction)drain, METH_NOARGS,
@@ -469,10 +463,16 @@ static PyMemberDef members[] = {
      "whether the clock is moved by hand"},
     {"_default_ttl_ms", T_ULONGLONG, offsetof(ObjectStore, default_ttl_ms), 0,
      "the lifetime of entries that have none of their own; 0: none"},
-    {"_spared_hits", T_ULONGLONG, offsetof(ObjectStore, spared_hits), 0,
+    {"_jitter_permille", T_ULONGLONG, offsetof(ObjectStore, jitter_permille), 0,
+     "the part of a lifetime that the engine may take off it"},
+    {"_spared_hits", T_LONGLONG, offsetof(ObjectStore, spared_hits), 0,
      "hits that the engine has not counted"},
-    {"_spared_misses", T_ULONGLONG, offsetof(ObjectStore, spared_misses), 0,
+    {"_spared_misses", T_LONGLONG, offsetof(ObjectStore, spared_misses), 0,
      "misses that the engine has not counted"},
+    {"_spared_updates", T_LONGLONG, offsetof(ObjectStore, spared_updates), 0,
+     "updates that the engine has not counted"},
+    {"_max_weight", T_ULONGLONG, offsetof(ObjectStore, max_weight), READONLY,
+     "the bound of the weights; 0: none"},
     {"_weight", T_ULONGLONG, offsetof(ObjectStore, weight), READONLY,
      "the sum of the weights"},
     {NULL, 0, 0, 0, NULL},

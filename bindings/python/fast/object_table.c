@@ -62,7 +62,17 @@ void object_put(ObjectStore *self, Slot *slot) {
   object_replace(self, at, slot);
 }
 
+void object_changed(ObjectStore *self, const Slot *slot) {
+  ++*changes(self, slot->id.hash);
+}
+
 void object_replace(ObjectStore *self, size_t at, Slot *slot) {
+  Slot *before = self->table[at];
+
+  if (before != NULL && before != TOMB) {
+    slot->claims = before->claims;
+    before->claims = 0;
+  }
   self->table[at] = slot;
   ++*changes(self, slot->id.hash);
 }
@@ -90,15 +100,48 @@ int object_reserve(ObjectStore *self) {
   return 0;
 }
 
-void object_take_out(ObjectStore *self, Slot *slot) {
-  if (self->table == NULL) return;
+/* Where the slot is, or ABSENT. */
+static size_t place(const ObjectStore *self, const Slot *slot) {
+  if (self->table == NULL) return ABSENT;
   for (size_t at = home(self, slot->id.hash); self->table[at] != NULL;
+       at = next(self, at))
+    if (self->table[at] == slot) return at;
+  return ABSENT;
+}
+
+size_t object_find(const ObjectStore *self, const Id *id) {
+  if (self->table == NULL) return ABSENT;
+  for (size_t at = home(self, id->hash); self->table[at] != NULL;
        at = next(self, at)) {
-    if (self->table[at] != slot) continue;
-    self->table[at] = self->table[next(self, at)] == NULL ? NULL : TOMB;
-    self->used -= self->table[at] == NULL;
-    self->live--;
-    ++*changes(self, slot->id.hash);
-    return;
+    const Slot *slot = self->table[at];
+    if (slot != TOMB && slot->id.hash == id->hash &&
+        slot->id.ordinal == id->ordinal)
+      return at;
   }
+  return ABSENT;
+}
+
+int object_is_in(const ObjectStore *self, const Slot *slot) {
+  return place(self, slot) != ABSENT;
+}
+
+void object_take_out(ObjectStore *self, Slot *slot) {
+  size_t at = place(self, slot);
+  Slot *unvalued;
+
+  if (at == ABSENT) return;
+  if (slot->claims > 0) {
+    unvalued = object_make_slot(slot->key, NULL, 0);
+    if (unvalued != NULL) {
+      unvalued->id = slot->id;
+      object_enlist(self, unvalued);
+      object_replace(self, at, unvalued);
+      return;
+    }
+    PyErr_Clear(); /* without a slot the claim will be found void */
+  }
+  self->table[at] = self->table[next(self, at)] == NULL ? NULL : TOMB;
+  self->used -= self->table[at] == NULL;
+  self->live--;
+  ++*changes(self, slot->id.hash);
 }

@@ -55,8 +55,8 @@ static void tell(ObjectStore *self) {
     count++;
   }
   if (count > 0 && *self->handle.cache != NULL)
-    library.get_many(*self->handle.cache, count, ids, id_sizes, buffers,
-                     capacities, sizes, NULL);
+    self->library->get_many(*self->handle.cache, count, ids, id_sizes, buffers,
+                            capacities, sizes, NULL);
 }
 
 void object_flush(ObjectStore *self) {

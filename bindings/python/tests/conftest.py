@@ -8,10 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pytest_hooks import (
+    pytest_make_collect_report,
+    pytest_pyfunc_call,
+    pytest_runtest_makereport,
+)
 
-from cachecore import Cache, _library
+from cachecore import Cache, ObjectCache, _library
+
+__all__ = ["pytest_make_collect_report", "pytest_pyfunc_call", "pytest_runtest_makereport"]
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEADER = REPOSITORY / "include" / "cachecore.h"
@@ -22,6 +30,26 @@ LIBRARY = str(_library.releasing_gil._name)
 def cache() -> Iterator[Cache]:
     """A small cache with one exact order of use, whose time the test moves."""
     with Cache(100, shards=1, manual_clock=True) as cache:
+        yield cache
+
+
+@pytest.fixture
+def object_cache() -> Iterator[ObjectCache[Any, Any]]:
+    """The same of objects."""
+    with ObjectCache[Any, Any](100, manual_clock=True) as cache:
+        yield cache
+
+
+CACHES: dict[str, Callable[[], Any]] = {
+    "bytes": lambda: Cache(10_000, serializer="json", manual_clock=True),
+    "objects": lambda: ObjectCache(10_000, manual_clock=True),
+}
+
+
+@pytest.fixture(params=CACHES)
+def either_cache(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A cache of either kind, which takes the same values."""
+    with CACHES[request.param]() as cache:
         yield cache
 
 

@@ -1,4 +1,4 @@
-"""Audit, window and advice."""
+"""Audit and window."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cachecore import Advice, Audit, Cache, Cause, ClosedError, EntryKind, Window
+from cachecore import Audit, Cache, Cause, ClosedError, EntryKind, Window
 
 
 @pytest.fixture
@@ -59,13 +59,10 @@ def test_arguments(cache: Cache[bytes]) -> None:
     for wrong in ({"idle": 0}, {"near_expiry": -1}, {"batch_size": 0}, {"batch_size": 2**32}):
         with pytest.raises(ValueError):
             cache.audit(**wrong)  # type: ignore[arg-type]
-    for wrong in ({"ttl_low": 0}, {"memory_share": 1.5}, {"errors": -1}, {"entries_high": 0}):
-        with pytest.raises(ValueError):
-            cache.advice(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError):
         cache.window(0)
     cache.close()
-    for call in (cache.audit, cache.window, cache.advice):
+    for call in (cache.audit, cache.window):
         with pytest.raises(ClosedError):
             call()
 
@@ -85,23 +82,3 @@ def test_window(cache: Cache[bytes]) -> None:
     assert recent.misses == 0 and 32 <= recent.hits <= 96 and recent.span == pytest.approx(60, abs=1)
     cache.reset_stats()
     assert cache.window(float("inf")).misses == 64
-
-
-def test_advice(cache: Cache[bytes]) -> None:
-    assert cache.advice() == [] == cache.advice(cache.audit())
-    cache.set("k", b"", 200)
-    cache["k"]
-    assert cache.advice(cache.audit()) == [Advice.HIT_RATE_EXCELLENT, Advice.TTL_LOW]
-    assert cache.advice(cache.audit(), expected_ttl=300) == [Advice.HIT_RATE_EXCELLENT]
-    cache.get("absent")
-    cache.set("never", b"", float("inf"))
-    assert cache.advice(cache.audit(), hit_rate_low=0.501, errors=1, entries_high=1) == [
-        Advice.HIT_RATE_LOW,
-        Advice.TTL_LOW,
-        Advice.MANY_ENTRIES,
-        Advice.ERRORS,
-        Advice.WITHOUT_EXPIRY,
-    ]
-    assert cache.advice(window=60, hit_rate_critical=0.6) == [Advice.HIT_RATE_CRITICAL]
-    texts = {advice.text for advice in Advice}
-    assert len(texts) == len(Advice) and Advice.TTL_LOW.text.startswith("entries are near expiry")

@@ -17,8 +17,8 @@ WRONG: dict[str, tuple[type[Exception], str, Callable[[Any, Any], object]]] = {
     "serializer": (TypeError, "has the functions dumps", lambda c, o: Cache(1, serializer=3)),
     "resize to nothing": (ValueError, "needs a bound", lambda c, o: c.resize()),
     "resize bytes": (ValueError, "at least 65536", lambda c, o: c.resize(max_bytes=3)),
-    "increment": (TypeError, "float", lambda c, o: c.incr("n", 1.5)),
-    "initial": (TypeError, "str", lambda c, o: c.incr("n", 1, initial="1")),
+    "increment": (TypeError, "float", lambda c, o: c.increment("n", 1.5)),
+    "initial": (TypeError, "str", lambda c, o: c.increment("n", 1, initial="1")),
     "pairs": (TypeError, "must be a mapping, not 'list'", lambda c, o: c.set_many([("a", b"")])),
     "keys of a batch": (
         ValueError,
@@ -50,4 +50,4 @@ def test_wrong(name: str) -> None:
 def test_a_very_long_time_is_a_time(ttl: float) -> None:
     with Cache(10, ttl=ttl) as cache:
         cache.set("k", b"v", ttl)
-        assert cache["k"] == b"v" and cache.ttl_of("k") > 10**9
+        assert cache["k"] == b"v" and cache.ttl("k") > 10**9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -15,6 +16,11 @@ from conftest import run_python
 import cachecore
 from cachecore import Cache, ClosedError, StateError
 
+
+async def never() -> bytes:
+    raise AssertionError("a closed cache computes nothing")
+
+
 CALLS: dict[str, Callable[[Cache], object]] = {
     "get": lambda cache: cache.get("k"),
     "peek": lambda cache: cache.peek("k"),
@@ -26,6 +32,7 @@ CALLS: dict[str, Callable[[Cache], object]] = {
     "in": lambda cache: "k" in cache,
     "ttl": lambda cache: cache.ttl("k"),
     "inspect": lambda cache: cache.inspect("k"),
+    "get_with_info": lambda cache: cache.get_with_info("k"),
     "set": lambda cache: cache.set("k", b""),
     "[]=": lambda cache: cache.__setitem__("k", b""),
     "set_until": lambda cache: cache.set_until("k", b"", 4e9),
@@ -47,25 +54,32 @@ CALLS: dict[str, Callable[[Cache], object]] = {
     "pop": lambda cache: cache.pop("k"),
     "pop or else": lambda cache: cache.pop("k", None),
     "popitem": lambda cache: cache.popitem(),
+    "get_or_set": lambda cache: cache.get_or_set("k", lambda: b""),
+    "get_or_set_async": lambda cache: asyncio.run(cache.get_or_set_async("k", never)),
+    "get_or_claim": lambda cache: cache.get_or_claim("k"),
     "setdefault": lambda cache: cache.setdefault("k", b""),
     "update": lambda cache: cache.update({"k": b""}),
-    "ttl_of": lambda cache: cache.ttl_of("k"),
-    "incr": lambda cache: cache.incr("k"),
-    "expire": lambda cache: cache.expire(),
     "take_removals": lambda cache: cache.take_removals(),
     "deliver_removals": lambda cache: cache.deliver_removals(),
     "delete_prefix": lambda cache: cache.delete_prefix("k"),
     "clear": lambda cache: cache.clear(),
+    "evict": lambda cache: cache.evict(),
+    "shared_info": lambda cache: cache.shared_info(),
+    "save": lambda cache: cache.save("/tmp/no-such-folder/file"),
+    "load": lambda cache: cache.load("/tmp/no-such-folder/file"),
+    "copy": lambda cache: cache.copy(),
+    "coldest": lambda cache: cache.coldest(1),
+    "hottest": lambda cache: cache.hottest(0),
     "count": lambda cache: cache.count(),
     "len": lambda cache: len(cache),
-    "size": lambda cache: cache.size(),
+    "maxsize": lambda cache: cache.maxsize,
+    "currsize": lambda cache: cache.currsize,
     "cleanup_expired": lambda cache: cache.cleanup_expired(),
     "resize": lambda cache: cache.resize(1),
     "stats": lambda cache: cache.stats(),
     "reset_stats": lambda cache: cache.reset_stats(),
     "audit": lambda cache: cache.audit(),
     "window": lambda cache: cache.window(),
-    "advice": lambda cache: cache.advice(),
     "advance_clock": lambda cache: cache.advance_clock(1),
     "with": lambda cache: cache.__enter__(),
     "sweeper.start": lambda cache: cache.sweeper.start(),

@@ -1,4 +1,4 @@
-"""Every block of Python in the guide and the README runs."""
+"""Every block of Python in the guides and READMEs runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import re
 import pytest
 from conftest import REPOSITORY, run_python
 
-PAGES = ["docs/python.md", "bindings/python/README.md"]
+PAGES = [
+    "README.md",
+    "docs/tutorial.md",
+    "docs/howto.md",
+    "docs/stampedes.md",
+    "docs/warm.md",
+    "docs/python.md",
+    "bindings/python/README.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

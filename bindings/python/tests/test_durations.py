@@ -58,7 +58,6 @@ def test_lifetimes_that_are_none(ttl: durations.Duration, cache: Cache) -> None:
         lambda: cache.set_many({"k": b""}, ttl),
         lambda: Cache(1, ttl=ttl),
         lambda: Cache(1, tti=ttl),
-        lambda: Cache(1, ttl_secs=ttl),
         lambda: cache.sweeper.start(interval=ttl),
         lambda: cache.sweeper.start(max_slice=ttl),
         lambda: cache.sweeper.set_interval(ttl),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import re
+import subprocess
+import sys
 
 import pytest
 from conftest import HEADER
 
 import cachecore
 from cachecore import Cache, _native, errors
+from cachecore.handle import open_handle
 
 BUILTIN = {
     cachecore.ArgumentError: ValueError,
@@ -19,6 +22,9 @@ BUILTIN = {
     cachecore.TimedOutError: TimeoutError,
     cachecore.NotANumberError: TypeError,
     cachecore.RangeError: OverflowError,
+    cachecore.LayoutError: ValueError,
+    cachecore.AccessError: PermissionError,
+    cachecore.NoFileError: FileNotFoundError,
 }
 
 
@@ -41,7 +47,7 @@ def test_exception_of_status(name: str, status: int) -> None:
 
 def test_each_status_has_a_class_of_its_own() -> None:
     classes = {type(errors.error_for(status, "")) for status in statuses().values()}
-    assert len(classes) == len(statuses()) == 10
+    assert len(classes) == len(statuses()) == 12
 
 
 def test_builtin_relatives() -> None:
@@ -73,6 +79,39 @@ def test_version_error_from_the_library() -> None:
     assert _native.open(known, ctypes.byref(handle)) == _native.E_VERSION
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({}, "a cache needs a bound"),
+        ({"max_entries": 1, "policy": 9}, "policy"),
+        ({"max_entries": 1, "flags": 1 << 31}, "flags"),
+        ({"max_entries": 1, "shard_count": 257}, "shard_count"),
+        ({"max_bytes": 65535}, "max_bytes is below"),
+    ],
+)
+def test_a_refused_open_says_why(options: dict[str, int], why: str) -> None:
+    with pytest.raises(cachecore.ArgumentError, match=f"^cachecore_open: .*{why}"):
+        open_handle(_native.Options(**options))
+    open_handle(_native.Options(max_entries=1))
+    assert _native.open_error() == b""
+
+
+def test_no_address_space() -> None:
+    program = """if True:
+        import resource, cachecore
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
+        try:
+            cachecore.Cache(max_bytes=1 << 40)
+        except cachecore.NoMemoryError as error:
+            print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "cachecore_open: the system refused address space" in done.stdout
+
+
 @pytest.mark.parametrize("key", ["", b"", b"k" * 65536, "ä" * 40000])
 def test_key_sizes(cache: Cache, key: str | bytes) -> None:
     size = len(key.encode() if isinstance(key, str) else key)
@@ -88,6 +127,7 @@ def test_key_sizes(cache: Cache, key: str | bytes) -> None:
         lambda: cache.ttl(key),
         lambda: cache.touch(key),
         lambda: cache.inspect(key),
+        lambda: cache.get_with_info(key),
         lambda: cache.increment(key),
         lambda: cache.acquire(key),
         lambda: cache[key],

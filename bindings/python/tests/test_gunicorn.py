@@ -36,7 +36,7 @@ def application(environ, start_response):
     objects["list"].append(1)
     body = json.dumps({
         "pid": os.getpid(), "cached": pid(), "warm": cache["warm"],
-        "here": cache.incr("requests"), "objects": len(objects["list"]),
+        "here": cache.increment("requests"), "objects": len(objects["list"]),
     }).encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]

@@ -68,7 +68,7 @@ def objects() -> Callable[[int], object]:
         cache.get(key), cache.get(("cycle", number % 10)), cache.peek(key), cache.pop(key, None)
         cache.add(key, [1]), cache.setdefault(key, [2]), key in cache
         if number % 100 == 0:
-            list(cache.items()), cache.expire()
+            list(cache.items()), cache.cleanup_expired()
         with pytest.raises(TypeError):
             cache[[]] = 1
         with pytest.raises(RefusedError):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 import json
+import math
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 import cachecore
-from cachecore import Cache, NotANumberError
+from cachecore import Cache, NotANumberError, ObjectCache
 
 
 def test_it_is_one(cache: Cache) -> None:
@@ -46,6 +50,24 @@ def test_pop(cache: Cache) -> None:
         cache.pop("k")
 
 
+@pytest.mark.parametrize("kind", [Cache, ObjectCache])
+def test_all_can_be_taken_out_one_by_one(kind: Any) -> None:
+    # Were each search to begin anew, this would not end: 42 s for the first 16 000 once.
+    count = 30_000
+    with kind(2 * count, manual_clock=True) as cache:
+        cache.set_many({f"{number}": b"" for number in range(count)})
+        cache.set_many({f"expired {number}": b"" for number in range(1000)}, ttl=1)
+        cache.set("k" * 60_000, b"")
+        cache.advance_clock(2)
+        taken = {cache.popitem()[0] for _ in range(count // 2)}
+        cache.set_many({f"{number}": b"" for number in range(100)})
+        while cache:
+            taken.add(cache.popitem()[0])
+        assert len(taken) == count + 1 and not any("expired" in str(key) for key in taken)
+        with pytest.raises(KeyError):
+            cache.popitem()
+
+
 def test_popitem(cache: Cache) -> None:
     cache.update(a=b"1", b=b"2")
     assert sorted([cache.popitem(), cache.popitem()]) == [(b"a", b"1"), (b"b", b"2")]
@@ -69,14 +91,16 @@ def test_identity() -> None:
         assert one == one and one != other and len({one, other}) == 2
 
 
-def test_other_names(cache: Cache) -> None:
-    cache.set("k", b"v", ttl=5)
-    assert cache.ttl_of("k") == cache.ttl("k") == 5
-    assert cache.incr("n", 3) == 3
-    cache.advance_clock(5)
-    assert cache.expire(limit=1) == 1 and cache.expire() == 0
-    with pytest.raises(ValueError):
-        cache.expire(0)
+def test_sizes_by_the_names_of_cachetools(cache: Cache) -> None:
+    cache["k"] = b"v"
+    assert (cache.maxsize, cache.currsize) == (100, 1)
+    with Cache(max_bytes=1 << 20) as bytes_alone:
+        assert (bytes_alone.maxsize, bytes_alone.currsize) == (None, 0)
+    objects = ObjectCache[str, int](10, max_weight=50, weigher=lambda key, value: value)
+    objects["k"] = 7
+    assert (objects.maxsize, objects.currsize) == (50, 7)
+    objects.resize(3)
+    assert (objects.maxsize, objects.currsize) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +148,10 @@ def test_large_serialized_values() -> None:
 def test_incr_of_json() -> None:
     with Cache(10, serializer="json") as cache:
         cache["n"] = 41
-        assert cache.incr("n") == 42 and cache["n"] == 42
+        assert cache.increment("n") == 42 and cache["n"] == 42
         cache["x"] = "41"
         with pytest.raises(NotANumberError):
-            cache.incr("x")
+            cache.increment("x")
 
 
 def test_what_serializers_raise_changes_nothing() -> None:
@@ -173,3 +197,67 @@ def test_keywords(cache: Cache) -> None:
     ):
         with pytest.raises(TypeError):
             call()
+
+
+class Colour(enum.IntEnum):
+    RED = 1
+
+
+class Label(str):
+    pass
+
+
+anything_json_takes = some.recursive(
+    some.one_of(
+        some.none(),
+        some.booleans(),
+        some.integers(-(10**40), 10**40),
+        some.floats(),
+        some.text(some.characters(codec=None, exclude_categories=()), max_size=5),
+        some.sampled_from([Colour.RED, Label("l"), "\ud83d", "\ud83d\ude00", "caf\udce9.txt", "\0", "\ufeff"]),
+    ),
+    lambda inner: some.one_of(
+        some.lists(inner, max_size=4),
+        some.lists(inner, max_size=4).map(tuple),
+        some.dictionaries(
+            some.one_of(some.none(), some.booleans(), some.integers(), some.floats(), some.text(max_size=3)),
+            inner,
+            max_size=4,
+        ),
+    ),
+    max_leaves=20,
+)
+
+
+@given(value=anything_json_takes)
+def test_what_json_takes_is_kept_as_json_says_it(value: Any) -> None:
+    with Cache(10, serializer="json") as cache:
+        cache["k"] = value
+        assert repr(cache["k"]) == repr(json.loads(json.dumps(value)))
+        cache.set_many({"many": value})
+        assert repr(cache.get_many(["many"])["many"]) == repr(cache["k"])
+
+
+@pytest.mark.parametrize("value", [b"bytes", {1, 2}, object(), {(1, 2): 3}, [math.nan, {b"k": 1}]])
+def test_what_json_refuses_changes_nothing(value: Any) -> None:
+    with Cache(10, serializer="json") as cache:
+        cache["k"] = "older"
+        with pytest.raises(TypeError) as wanted:
+            json.dumps(value)
+        with pytest.raises(TypeError) as raised:
+            cache["k"] = value
+        assert str(raised.value) == str(wanted.value) and cache["k"] == "older"
+
+
+def test_text_without_utf_8() -> None:
+    with Cache(10, serializer="str") as cache:
+        cache["k"] = "older"
+        for call in (
+            lambda: cache.set("k", "\udce9"),
+            lambda: cache.set("\udce9", "text"),
+            lambda: cache.get("\udce9"),
+            lambda: cache.set_many({"k": "newer", "\udce9": "text"}),
+        ):
+            with pytest.raises(UnicodeEncodeError):
+                call()
+        assert cache["k"] == "older"

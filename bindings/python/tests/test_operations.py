@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cachecore import (
+    KEEP,
     NEVER,
     ArgumentError,
     Cache,
     EntryInfo,
+    Found,
     FullError,
     NotANumberError,
     RangeError,
@@ -236,6 +238,20 @@ def test_compare_and_set(cache: Cache) -> None:
             cache.compare_and_set("k", b"", nonsense)
 
 
+def test_a_deadline_is_kept(cache: Cache) -> None:
+    cache.set("k", b"one", 10)
+    cache.advance_clock(4)
+    info = cache.inspect("k")
+    assert info is not None and cache.compare_and_set("k", b"two", info.version, ttl=KEEP)
+    assert cache.ttl("k") == 6
+    cache.advance_clock(4)
+    assert cache.replace("k", b"three", ttl=KEEP) and cache.ttl("k") == 2
+    cache.advance_clock(2)
+    assert not cache.replace("k", b"four", ttl=KEEP)
+    cache.set("k", b"v")
+    assert cache.replace("k", b"w", ttl=KEEP) and cache.ttl("k") == NEVER
+
+
 def test_delete(cache: Cache) -> None:
     assert not cache.delete("k")
     cache.set("k", b"v", 1)
@@ -271,6 +287,44 @@ def test_inspect(cache: Cache) -> None:
     assert again is not None and again.ttl == NEVER and again.version != info.version
     stats = cache.stats()
     assert (stats.hits, stats.misses) == (1, 0)
+
+
+def test_get_with_info(cache: Cache) -> None:
+    assert cache.get_with_info("k") is None
+    cache.set("k", b"value", 10)
+    cache.advance_clock(1)
+    info = cache.inspect("k")
+    assert info is not None
+    found = cache.get_with_info(b"k")
+    assert found == Found(b"value", info.version, ttl=9.0, age=1.0, idle=1.0)
+    again = cache.get_with_info(key="k")
+    assert again is not None and (again.version, again.idle) == (found.version, 0.0)
+    cache.set("k", b"", NEVER)
+    empty = cache.get_with_info("k")
+    assert empty is not None and (empty.value, empty.ttl) == (b"", NEVER)
+    assert empty.version != found.version
+    assert (cache.stats().hits, cache.stats().misses) == (3, 1)
+
+
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 300_000])
+def test_get_with_info_of_any_size(cache: Cache, size: int) -> None:
+    value = bytes(range(256)) * (size // 256 + 1)
+    cache.set("k", value[:size], 10)
+    cache.advance_clock(1)
+    info, found = cache.inspect("k"), cache.get_with_info("k")
+    assert info is not None and found is not None
+    assert (found.value, found.version, found.ttl) == (value[:size], info.version, 9.0)
+    assert (cache.stats().hits, cache.stats().misses) == (1, 0)
+
+
+def test_get_with_info_uses_the_serializer() -> None:
+    with Cache(10, serializer="json") as cache:
+        cache.set("k", {"a": [1]})
+        found = cache.get_with_info("k")
+        assert found is not None and found.value == {"a": [1]}
+        assert cache.compare_and_set("k", {"a": [2]}, found.version)
+        assert not cache.compare_and_set("k", {"a": [3]}, found.version)
+        assert cache["k"] == {"a": [2]}
 
 
 def test_increment(cache: Cache) -> None:

@@ -160,7 +160,7 @@ class Caches(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        self.cache.expire()
+        self.cache.cleanup_expired()
 
     @rule()
     def clear(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import sys
+from typing import Any
 
 import pytest
 from conftest import eventually
 
-from cachecore import Cache, Cause, Removal, StateError
+from cachecore import Cache, Cause, ObjectCache, Removal, StateError
 
 
 def test_taken() -> None:
@@ -18,7 +21,7 @@ def test_taken() -> None:
         cache.set("b", b"3", ttl=1)
         cache.delete("a")
         cache.advance_clock(1)
-        cache.expire()
+        cache.cleanup_expired()
         cache.update(c=b"4", d=b"5", e=b"6")
         assert cache.take_removals() == [
             Removal(b"a", b"1", Cause.REPLACED),
@@ -56,7 +59,7 @@ def test_a_listener_hears_of_every_write() -> None:
         assert last() == (b"a", 1, Cause.REPLACED)
         cache["a"] = 3
         assert last() == (b"a", 2, Cause.REPLACED)
-        cache.incr("a")
+        cache.increment("a")
         assert last() == (b"a", 3, Cause.REPLACED)
         cache.replace("a", 5)
         assert last() == (b"a", 4, Cause.REPLACED)
@@ -121,6 +124,46 @@ def test_a_listener_that_fails(caplog: pytest.LogCaptureFixture) -> None:
         cache.set("k", b"")
         assert cache.delete("k") is True
     assert caplog.messages == ["a removal listener failed (deleted)"]
+
+
+class Interrupt(BaseException): ...
+
+
+@pytest.mark.parametrize("kind", [Cache, ObjectCache])
+def test_interrupted_on_the_way_to_the_listener(kind: Any) -> None:
+    """A signal handler may raise when any call has returned: what leaves afterwards is told."""
+    heard: list[object] = []
+
+    def write(cache: Any, limit: int) -> bool:
+        calls = 0
+
+        def profile(frame: Any, event: str, argument: object) -> None:
+            nonlocal calls
+            if event == "c_return" and frame.f_code.co_filename.endswith("removals.py"):
+                calls += 1
+                if calls > limit:
+                    raise Interrupt
+
+        before = sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            cache.set("a", b"")
+        except Interrupt:
+            return False
+        finally:
+            sys.setprofile(before)
+        return True
+
+    with kind(1, on_removal=lambda *removal: heard.append(removal)) as cache:
+        for limit in itertools.count():
+            completed = write(cache, limit)
+            cache.set("b", b"")
+            heard.clear()
+            cache.set("c", b"")
+            assert len(heard) == 1, limit
+            if completed:
+                break
+        assert limit > 1
 
 
 def test_a_value_that_cannot_be_loaded(caplog: pytest.LogCaptureFixture) -> None:

@@ -36,7 +36,7 @@ def test_one_sentence_without_swift(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(SystemExit) as ended:
         hook(monkeypatch, tmp_path).initialize("standard", {"force_include": {}})
     assert ended.value.code == (
-        "cachecore: building it from source needs Swift 6.3 or later"
+        "libcachecore: building it from source needs Swift 6.3 or later"
         " (https://swift.org/install), and there is no swift in PATH."
     )
 

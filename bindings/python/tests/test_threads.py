@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 import signal
 import threading
+import time
 import zlib
 from types import FrameType
+
+import pytest
 
 from cachecore import Cache
 
@@ -118,6 +121,24 @@ def test_compare_and_set_loses_nothing() -> None:
 
         run([threading.Thread(target=work) for _ in range(4)])
         assert cache.get("n") == b"400"
+
+
+@pytest.mark.parametrize("padding", [0, 10_000])  # the latter needs more than one call
+def test_get_with_info_loses_nothing(padding: int) -> None:
+    with Cache(10) as cache:
+        cache.set("n", b"0" + b" " * padding)
+
+        def work() -> None:
+            done = 0
+            while done < 100:
+                found = cache.get_with_info("n")
+                assert found is not None
+                time.sleep(0)
+                count = b"%d" % (int(found.value.rstrip()) + 1)
+                done += cache.compare_and_set("n", count + b" " * padding, found.version)
+
+        run([threading.Thread(target=work) for _ in range(4)])
+        assert cache.get("n", b"").rstrip() == b"400"
 
 
 def test_a_signal_handler_reads_in_the_middle_of_a_read() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import pickle
 from datetime import timedelta
 
 import pytest
@@ -69,8 +67,6 @@ def test_options_out_of_range(options: dict[str, int]) -> None:
         {"max_entries": "1"},
         {"max_entries": 1, "shards": 1.0},
         {"max_entries": 1, "ttl": "1"},
-        {"max_entries": 1, "max_size": 1},
-        {"max_entries": 1, "ttl": 1, "ttl_secs": 1},
     ],
 )
 def test_options_of_a_wrong_type(options: dict[str, int]) -> None:
@@ -84,10 +80,10 @@ def test_only_the_first_bound_is_positional() -> None:
 
 
 def test_count(cache: Cache) -> None:
-    assert len(cache) == cache.count() == cache.size() == 0
+    assert len(cache) == cache.count() == 0
     cache.set("a", b"", 1)
     cache.set("b", b"")
-    assert len(cache) == cache.count() == cache.size() == 2
+    assert len(cache) == cache.count() == 2
     cache.advance_clock(1)
     assert len(cache) == 1  # removed or not, it has expired
 
@@ -234,12 +230,6 @@ def test_manual_clock(cache: Cache) -> None:
             cache.advance_clock(seconds)
     with Cache(1) as real, pytest.raises(StateError):
         real.advance_clock(1)
-
-
-def test_a_cache_is_not_copied(cache: Cache) -> None:
-    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
-        with pytest.raises(TypeError, match="belongs to its process"):
-            attempt(cache)
 
 
 def test_repr(cache: Cache) -> None:

@@ -5,11 +5,11 @@
 #
 # OUTDIR then holds
 #
-#   cachecore-VERSION-py3-none-manylinux_....whl    ctypes alone, any Python 3.11+
-#   cachecore-VERSION-cp311-abi3-manylinux_....whl  with the compiled path, CPython
-#   cachecore-VERSION.tar.gz                        builds where there is Swift
+#   libcachecore-VERSION-py3-none-manylinux_....whl    ctypes alone, any Python 3.11+
+#   libcachecore-VERSION-cp311-abi3-manylinux_....whl  with the compiled path, CPython
+#   libcachecore-VERSION.tar.gz                        builds where there is Swift
 #
-# and no other wheels of cachecore.  auditwheel works out the manylinux tag from
+# and no other wheels of libcachecore.  auditwheel works out the manylinux tag from
 # what the libraries need.  PYTHON is the interpreter; it needs tools/requirements-wheel.txt,
 # which is installed into it if missing.  CACHECORE_LIBRARY is the library to
 # carry, else the one in build/lib.
@@ -36,9 +36,9 @@ for wheel in pure compiled; do
 done
 "$python" -m hatchling build -t sdist -d "$raw"
 
-rm -f "$out"/cachecore-*.whl "$out"/cachecore-*.tar.gz
+rm -f "$out"/libcachecore-*.whl "$out"/libcachecore-*.tar.gz
 for wheel in "$raw"/*/*.whl; do
   "$python" -m auditwheel repair -w "$out" "$wheel"
 done
-mv "$raw"/cachecore-*.tar.gz "$out"
+mv "$raw"/libcachecore-*.tar.gz "$out"
 ls -l "$out"

@@ -46,7 +46,7 @@ EOF
 
 for python in python3.11 python3.12 python3.13 python3.14; do
   "$python" -c 'import venv' 2>/dev/null || continue
-  for wheel in "$wheels"/cachecore-*.whl; do
+  for wheel in "$wheels"/libcachecore-*.whl; do
     echo "test-wheels: $("$python" --version), $(basename "$wheel")"
     environment=$work/environment
     rm -rf "$environment"

@@ -8,10 +8,10 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 export PYTHON=${PYTHON:-python3}
-export PYTHONPATH=$here/src
+export PYTHONPATH=${PYTHONPATH:-$here/src}
 
-"$here/tools/build-extension.sh"
+"$here/tools/build-extension.sh" "${PYTHONPATH%%:*}/cachecore"
 for pure in 0 1; do
   echo "test.sh: CACHECORE_PURE=$pure"
-  CACHECORE_PURE=$pure "$PYTHON" -X dev -W error -m pytest -q "$here/tests" "$@"
+  CACHECORE_PURE=$pure "$PYTHON" -X dev -W error -m pytest -q -p no:cacheprovider "$here/tests" "$@"
 done

@@ -19,8 +19,8 @@ __version__ = "0.1.0"
 try:
     from ._library import version_text as _version_text
 except ImportError as _error:
-    # cachecore.policy works without the library, on Redis; whatever needs the library says so when
-    # it is asked for.
+    # cachecore.contrib.cleanup works without the library, for caches that are elsewhere; whatever
+    # needs the library says so when it is asked for.
     _missing = str(_error)
 
     def __getattr__(name: str) -> _NoReturn:
@@ -30,14 +30,19 @@ else:
     from ._native import version as _version
     from ._path import compiled
     from .arguments import Key, Value
-    from .audit import Advice, Audit, EntryKind, Window
+    from .audit import Audit, EntryKind, Window
     from .cache import Cache
-    from .durations import NEVER, Duration
+    from .cached_function import CachedFunction, CacheInfo
+    from .claims import Answer, Claim, Status
+    from .durations import KEEP, NEVER, Duration, Kept
     from .errors import (
+        AccessError,
         ArgumentError,
         CacheCoreError,
         ClosedError,
         FullError,
+        LayoutError,
+        NoFileError,
         NoMemoryError,
         NotANumberError,
         RangeError,
@@ -49,18 +54,21 @@ else:
     )
     from .lease import Lease
     from .object_cache import ObjectCache
+    from .object_sweeper import ObjectSweeper, ObjectSweeperStatus
     from .removals import Cause, Listener, Removal
-    from .results import CachedFunction, CacheInfo, cached
+    from .results import cached
     from .serializers import Serializer
-    from .stats import EntryInfo, ScanRecord, Stats, SweeperState, SweeperStatus
+    from .stats import EntryInfo, Found, ScanRecord, SharedInfo, Stats, SweeperState, SweeperStatus
     from .sweeper import Sweeper
 
     #: The version of the native library in use.
     library_version = _version_text(_version())
 
 __all__ = [
+    "KEEP",
     "NEVER",
-    "Advice",
+    "AccessError",
+    "Answer",
     "ArgumentError",
     "Audit",
     "Cache",
@@ -68,24 +76,33 @@ __all__ = [
     "CacheInfo",
     "CachedFunction",
     "Cause",
+    "Claim",
     "ClosedError",
     "Duration",
     "EntryInfo",
     "EntryKind",
+    "Found",
     "FullError",
+    "Kept",
     "Key",
+    "LayoutError",
     "Lease",
     "Listener",
+    "NoFileError",
     "NoMemoryError",
     "NotANumberError",
     "ObjectCache",
+    "ObjectSweeper",
+    "ObjectSweeperStatus",
     "RangeError",
     "RefusedError",
     "Removal",
     "ScanRecord",
     "Serializer",
     "StateError",
+    "SharedInfo",
     "Stats",
+    "Status",
     "Sweeper",
     "SweeperState",
     "SweeperStatus",

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .answers import Answers as Answers
 from .byte_store import ByteStore as ByteStore
+from .cached_call import CachedCall as CachedCall
 from .object_store import ObjectStore as ObjectStore
 
 def bind(

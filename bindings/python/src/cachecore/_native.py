@@ -36,6 +36,10 @@ MISS = 1
 EXISTS = 2
 REFUSED = 3
 CONFLICT = 4
+STALE = 5
+PENDING = 6
+ABSENT = 7
+CLAIMED = 8
 E_ARGUMENT = -1
 E_NO_MEMORY = -2
 E_TOO_SMALL = -3
@@ -45,6 +49,8 @@ E_STATE = -6
 E_TIMEOUT = -7
 E_TYPE = -8
 E_RANGE = -9
+E_LAYOUT = -10
+E_ACCESS = -11
 
 POLICY_LRU = 0
 POLICY_ADAPTIVE = 1
@@ -52,10 +58,15 @@ POLICY_ADAPTIVE = 1
 NO_EVICT = 1 << 0
 MANUAL_CLOCK = 1 << 1
 REPORT_REMOVALS = 1 << 2
+SHARED_CREATE_ONLY = 1
+SHARED_ATTACH_ONLY = 2
+SHARED_REPLACE = 4
+SHARED_READ_ONLY = 8
 
 KEY_SIZE_MAX = 65535
 MAX_BYTES_MIN = 65536
 TTL_NEVER = 2**64 - 1
+TTL_KEEP = 2**63
 
 REMOVED_EXPIRED = 1
 REMOVED_EVICTED = 2
@@ -67,15 +78,7 @@ ENTRY_NEAR_EXPIRY = 1 << 1
 ENTRY_WITHOUT_EXPIRY = 1 << 2
 ENTRY_IDLE = 1 << 3
 
-ADVICE_HIT_RATE_CRITICAL = 1 << 0
-ADVICE_HIT_RATE_LOW = 1 << 1
-ADVICE_HIT_RATE_GOOD = 1 << 2
-ADVICE_HIT_RATE_EXCELLENT = 1 << 3
-ADVICE_TTL_LOW = 1 << 4
-ADVICE_MANY_ENTRIES = 1 << 5
-ADVICE_ERRORS = 1 << 6
-ADVICE_MEMORY_HIGH = 1 << 7
-ADVICE_WITHOUT_EXPIRY = 1 << 8
+CLAIM_EARLY = 1 << 0
 
 SWEEPER_STOPPED = 0
 SWEEPER_RUNNING = 1
@@ -88,7 +91,7 @@ SWEEPER_RESTART_AFTER_FORK = 1 << 1
 class Sized(Structure):
     """A struct that begins with its own size, as the library wants to be told."""
 
-    def __init__(self, **fields: int) -> None:
+    def __init__(self, **fields: int | bytes) -> None:
         super().__init__(struct_size=ctypes.sizeof(type(self)), **fields)
 
 
@@ -105,6 +108,36 @@ class Options(Sized):
         ("default_ttl_ms", c_uint64),
         ("default_tti_ms", c_uint64),
         ("hash_seed", c_uint64),
+        ("ttl_jitter_permille", c_uint64),
+    ]
+
+
+class SharedOptions(Sized):
+    """cachecore_shared_options_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("flags", c_uint32),
+        ("path", c_char_p),
+        ("fd", c_int32),
+        ("max_processes", c_uint32),
+    ]
+
+
+class SharedInfo(Sized):
+    """cachecore_shared_info_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("processes", c_uint32),
+        ("max_processes", c_uint32),
+        ("warm", c_uint32),
+        ("unlinked", c_uint32),
+        ("reserved", c_uint32),
+        ("recoveries", c_uint64),
+        ("entries_lost", c_uint64),
+        ("borrows_reclaimed", c_uint64),
+        ("region_bytes", c_uint64),
     ]
 
 
@@ -166,6 +199,10 @@ class Stats(Sized):
         ("removals_lost", c_uint64),
         ("expired", c_uint64),
         ("entries_before", c_uint64),
+        ("stale", c_uint64),
+        ("absent", c_uint64),
+        ("stale_served", c_uint64),
+        ("absent_served", c_uint64),
     ]
 
 
@@ -224,22 +261,16 @@ class Audit(Sized):
     ]
 
 
-class AdviceOptions(Sized):
-    """cachecore_advice_options_t"""
+class Claim(Sized):
+    """cachecore_claim_t"""
 
     _fields_ = [
         ("struct_size", c_uint32),
-        ("hit_rate_critical", c_uint32),
-        ("hit_rate_low", c_uint32),
-        ("hit_rate_excellent", c_uint32),
-        ("ttl_low", c_uint32),
-        ("error_share", c_uint32),
-        ("memory_share", c_uint32),
-        ("reserved", c_uint32),
-        ("entries_high", c_uint64),
-        ("expected_ttl_ms", c_uint64),
-        ("window_ms", c_uint64),
-        ("errors", c_uint64),
+        ("flags", c_uint32),
+        ("token", c_uint64),
+        ("stale_ms", c_uint64),
+        ("claim_ms", c_uint64),
+        ("seen", c_uint64),
     ]
 
 
@@ -261,7 +292,7 @@ class SweeperStatus(Sized):
         ("struct_size", c_uint32),
         ("state", c_uint32),
         ("healthy", c_uint32),
-        ("reserved", c_uint32),
+        ("leads", c_uint32),
         ("interval_ms", c_uint64),
         ("sweeps_run", c_uint64),
         ("entries_removed", c_uint64),
@@ -283,12 +314,34 @@ def _declare(library: ctypes.CDLL, name: str, result: Any, arguments: Any) -> Ca
     return function
 
 
+# What ctypes may meet while it converts an argument, and hides in an ArgumentError.
+_HIDDEN = (RecursionError, MemoryError)
+
+
+def _converting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with argtypes, which raises what went wrong as what it is."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except ctypes.ArgumentError as error:
+            text = str(error)
+            for hidden in _HIDDEN:
+                if hidden.__name__ in text:
+                    raise hidden(text.partition(f"{hidden.__name__}: ")[2]) from None
+            raise
+
+    call.__name__ = function.__name__
+    call.__wrapped__ = function  # type: ignore[attr-defined]
+    return call
+
+
 def _quick(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
-    return _declare(_library.keeping_gil, name, result, arguments)
+    return _converting(_declare(_library.keeping_gil, name, result, arguments))
 
 
 def _waits(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
-    return _declare(_library.releasing_gil, name, result, arguments)
+    return _converting(_declare(_library.releasing_gil, name, result, arguments))
 
 
 _status = c_int32
@@ -306,8 +359,10 @@ _many_keys = (_cache, _size, _array, _array)
 # fmt: off
 version = _quick("cachecore_version", c_uint32)
 status_text = _quick("cachecore_status_text", c_char_p, _status)
-options_init = _quick("cachecore_options_init", None, POINTER(Options))
+options_init = _quick("cachecore_options_init", None, POINTER(Options), c_size_t)
 open = _waits("cachecore_open", _status, POINTER(Options), POINTER(c_void_p))
+open_error = _quick("cachecore_open_error", c_char_p)
+get_options = _quick("cachecore_get_options", _status, _cache, POINTER(Options))
 close = _waits("cachecore_close", None, _cache)
 get = _quick("cachecore_get", _status, *_key, c_void_p, _size, _sizes)
 peek = _quick("cachecore_peek", _status, *_key, c_void_p, _size, _sizes)
@@ -316,6 +371,7 @@ release = _quick("cachecore_release", None, POINTER(Value))
 contains = _quick("cachecore_contains", _status, *_key)
 ttl = _quick("cachecore_ttl", _status, *_key, _i64s)
 inspect = _quick("cachecore_inspect", _status, *_key, POINTER(EntryInfo))
+get_with_info = _quick("cachecore_get_with_info", _status, *_key, c_void_p, _size, _sizes, POINTER(EntryInfo))
 set = _quick("cachecore_set", _status, *_entry, c_uint64)
 set_until = _quick("cachecore_set_until", _status, *_entry, c_int64)
 add = _quick("cachecore_add", _status, *_entry, c_uint64)
@@ -328,6 +384,9 @@ get_many = _waits("cachecore_get_many", _status, *_many_keys, _array, _array, _a
 set_many = _waits("cachecore_set_many", _status, *_many_keys, _array, _array, _array, _array)
 delete_many = _waits("cachecore_delete_many", _status, *_many_keys, _array, _u64s)
 scan = _waits("cachecore_scan", _status, _cache, _u64s, _bytes, _size, c_void_p, _size, _sizes, _sizes)
+coldest = _waits("cachecore_coldest", _status, _cache, c_uint64, c_void_p, _size, _sizes, _sizes)
+hottest = _waits("cachecore_hottest", _status, _cache, c_uint64, c_void_p, _size, _sizes, _sizes)
+evict = _waits("cachecore_evict", _status, _cache, c_uint64, _u64s)
 delete_prefix = _waits("cachecore_delete_prefix", _status, _cache, _bytes, _size, _u64s)
 clear = _waits("cachecore_clear", _status, _cache)
 count = _waits("cachecore_count", c_uint64, _cache)
@@ -338,9 +397,17 @@ reset_stats = _waits("cachecore_reset_stats", _status, _cache)
 take_removals = _waits("cachecore_take_removals", _status, _cache, c_void_p, _size, _sizes, _sizes)
 window = _waits("cachecore_window", _status, _cache, c_uint64, POINTER(Window))
 audit = _waits("cachecore_audit", _status, _cache, _bytes, _size, POINTER(AuditOptions), POINTER(Audit))
-advise = _waits("cachecore_advise", _status, _cache, POINTER(AdviceOptions), POINTER(Audit), POINTER(c_uint32))
-advice_text = _quick("cachecore_advice_text", c_char_p, c_uint32)
-sweeper_options_init = _quick("cachecore_sweeper_options_init", None, POINTER(SweeperOptions))
+get_or_claim = _quick("cachecore_get_or_claim", _status, *_key, c_void_p, _size, _sizes, POINTER(Claim))
+claim_wait = _waits("cachecore_claim_wait", _status, *_key, POINTER(Claim), c_uint32)
+fulfill = _quick("cachecore_fulfill", _status, *_entry, c_uint64, POINTER(Claim))
+fulfill_absent = _quick("cachecore_fulfill_absent", _status, *_key, c_uint64, POINTER(Claim))
+abandon = _quick("cachecore_abandon", _status, *_key, c_uint64, POINTER(Claim))
+open_shared = _waits("cachecore_open_shared", _status, POINTER(Options), POINTER(SharedOptions), POINTER(c_void_p))
+shared_info = _quick("cachecore_shared_info", _status, _cache, POINTER(SharedInfo))
+shared_fd = _quick("cachecore_shared_fd", _status, _cache, POINTER(c_int32))
+save = _waits("cachecore_save", _status, _cache, _bytes, _u64s)
+load = _waits("cachecore_load", _status, _cache, _bytes, _u64s)
+sweeper_options_init = _quick("cachecore_sweeper_options_init", None, POINTER(SweeperOptions), c_size_t)
 sweeper_start = _waits("cachecore_sweeper_start", _status, _cache, POINTER(SweeperOptions))
 sweeper_stop = _waits("cachecore_sweeper_stop", _status, _cache, c_uint32)
 sweeper_pause = _waits("cachecore_sweeper_pause", _status, _cache)

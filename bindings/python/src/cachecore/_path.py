@@ -1,8 +1,9 @@
 """Which of the two paths to the library is in use, chosen once, at import.
 
 The compiled path is the extension ``_fast``, in wheels built for it; the other is ctypes alone.
-Both are the same classes with the same behaviour: ``ByteStore``, ``ObjectStore``, ``Answers``.  The
-environment variable ``CACHECORE_PURE``, set to anything but "0", chooses ctypes where both are there.
+Both are the same classes with the same behaviour: ``ByteStore``, ``ObjectStore``, ``CachedCall``.
+The environment variable ``CACHECORE_PURE``, set to anything but "0", chooses ctypes where
+both are there.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import _library, durations
-from .arguments import value_bytes
+from .arguments import pairs, value_bytes
 
 # Those that fast.h names.
 _FUNCTIONS = """get peek set add contains delete touch ttl increment get_many set_many
-delete_many clear cleanup_expired resize take_removals""".split()
+delete_many coldest evict cleanup_expired take_removals get_or_claim fulfill abandon""".split()
 
 
 def _compiled() -> ModuleType | None:
@@ -35,7 +36,7 @@ def _compiled() -> ModuleType | None:
     for name in _FUNCTIONS:
         function = _library.releasing_gil[f"cachecore_{name}"]
         addresses[name] = ctypes.cast(function, ctypes.c_void_p).value
-    fast.bind(addresses, durations.ttl_ms, value_bytes)
+    fast.bind(addresses, durations.ttl_ms, value_bytes, pairs)
     return fast
 
 
@@ -45,12 +46,12 @@ _module = _compiled()
 compiled = _module is not None
 
 if TYPE_CHECKING or _module is None:
-    from .answers import Answers
     from .byte_store import ByteStore
+    from .cached_call import CachedCall
     from .object_store import ObjectStore
 else:
-    Answers = _module.Answers
     ByteStore = _module.ByteStore
+    CachedCall = _module.CachedCall
     ObjectStore = _module.ObjectStore
 
-__all__ = ["Answers", "ByteStore", "ObjectStore", "compiled"]
+__all__ = ["ByteStore", "CachedCall", "ObjectStore", "compiled"]

@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-M = TypeVar("M", bound=Mapping[Any, Any])
+K = TypeVar("K")
+V = TypeVar("V")
 
 #: Any bytes, 1 to 65535 of them; a str stands for its UTF-8 encoding.
 Key: TypeAlias = bytes | str
+
+if TYPE_CHECKING:  # where a TypeVar may have a default, as in Python 3.13
+    from typing_extensions import TypeVar as _TypeVar
+
+    #: What a cache of bytes hands out as keys: bytes, or with ``decode_keys`` str.
+    HandedKey = _TypeVar("HandedKey", bound=Key, default=bytes)
+else:
+    HandedKey = TypeVar("HandedKey", bound=Key)
 
 #: Any bytes-like object, also one of no bytes.
 Value: TypeAlias = bytes | bytearray | memoryview
 
 
-def key_bytes(key: Key) -> bytes:
+_ALL: Final = slice(None)
+
+
+def _exact(content: bytes) -> bytes:
+    """What it holds: a subclass may say otherwise, of its length even."""
+    return content if type(content) is bytes else bytes.__getitem__(content, _ALL)
+
+
+def key_bytes(key: Key, text: bool = False) -> bytes:
+    """The bytes of a key; with ``text``, UnicodeDecodeError for bytes that are not UTF-8."""
     if isinstance(key, str):
-        return key.encode()
+        return str.encode(key)
     if isinstance(key, bytes):
-        return key
+        content = _exact(key)
+        if text:
+            bytes.decode(content)
+        return content
     raise TypeError(f"a key must be bytes or str, not {type(key).__name__!r}")
 
 
 def value_bytes(value: Value) -> bytes:
     if isinstance(value, bytes):
-        return value
+        return _exact(value)
     try:
         return bytes(memoryview(value))
     except TypeError:
@@ -33,10 +54,11 @@ def value_bytes(value: Value) -> bytes:
         raise TypeError(f"a value must be bytes-like, not {kind!r}{hint}") from None
 
 
-def mapping(entries: M) -> M:
+def pairs(entries: Mapping[K, V]) -> list[tuple[K, V]]:
+    """Keys and values of whatever ``dict.update`` takes for a mapping: it has ``keys`` and ``[]``."""
     if not hasattr(entries, "keys"):
         raise TypeError(f"entries must be a mapping, not {type(entries).__name__!r}")
-    return entries
+    return [(key, entries[key]) for key in entries.keys()]  # noqa: SIM118  # iter may give values
 
 
 def natural(number: int, name: str, most: int = 2**64 - 1) -> int:

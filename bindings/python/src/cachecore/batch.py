@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any, TypeVar
 
 from . import _native
-from .arguments import Key, key_bytes
+from .arguments import Key
 from .handle import Handle
 
 _CHUNK = 256
@@ -40,7 +40,7 @@ class _Keys:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._content = b"".join(keys)
-        start = ctypes.cast(ctypes.c_char_p(self._content), ctypes.c_void_p).value or 0
+        start = ctypes.c_void_p.from_buffer(ctypes.c_char_p(self._content)).value or 0
         self._sizes = array("L", map(len, keys))  # unsigned long: size_t, and wide as a pointer
         self._pointers = array("L", accumulate(self._sizes, initial=start))
         pointers, sizes = self._pointers.buffer_info()[0], self._sizes.buffer_info()[0]
@@ -68,12 +68,13 @@ class _Tray:
 _free: list[_Tray] = []
 
 
-def get_many(handle: Handle, keys: Sequence[K]) -> Iterator[tuple[K, int, bytes]]:
+def get_many(
+    handle: Handle, keys: Sequence[K], encoded: Sequence[bytes]
+) -> Iterator[tuple[K, int, bytes]]:
     """Key, status and value of all that are not missing.
 
     The status is OK, E_TOO_SMALL for a value that is larger than a slot, or an error.
     """
-    encoded = [key_bytes(key) for key in keys]
     largest = 0
     try:
         tray = _free.pop()
@@ -95,9 +96,14 @@ def get_many(handle: Handle, keys: Sequence[K]) -> Iterator[tuple[K, int, bytes]
     _free.append(tray)
 
 
-def set_many(handle: Handle, keys: Sequence[Key], values: Sequence[bytes], ttl_ms: int) -> Failures:
+def set_many(
+    handle: Handle,
+    keys: Sequence[Key],
+    encoded: Sequence[bytes],
+    values: Sequence[bytes],
+    ttl_ms: int,
+) -> Failures:
     """Stores all that can be stored; what could not."""
-    encoded = [key_bytes(key) for key in keys]
     ttls = _Ttls(*[ttl_ms] * _CHUNK) if ttl_ms else None
     failures: Failures = []
     statuses = _Statuses()
@@ -109,9 +115,10 @@ def set_many(handle: Handle, keys: Sequence[Key], values: Sequence[bytes], ttl_m
     return failures
 
 
-def delete_many(handle: Handle, keys: Sequence[Key]) -> tuple[int, Failures]:
+def delete_many(
+    handle: Handle, keys: Sequence[Key], encoded: Sequence[bytes]
+) -> tuple[int, Failures]:
     """How many live entries were removed, and what went wrong."""
-    encoded = [key_bytes(key) for key in keys]
     failures: Failures = []
     total = 0
     removed = ctypes.c_uint64()

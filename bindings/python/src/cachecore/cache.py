@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, ItemsView, Iterator, ValuesView
+from collections.abc import Callable
 from datetime import datetime
 from typing import (
     TYPE_CHECKING,
     Any,
     Final,
     Literal,
+    Self,
     TypeVar,
     Unpack,
     overload,
 )
 
-from . import _native, durations, removals, scratch, serializers
-from .arguments import Key, Value, bound, key_bytes, natural, value_bytes
+from . import _native, copying, durations, scratch, serializers, sharing
+from .arguments import HandedKey, Key, Value, bound, key_bytes, natural, value_bytes
 from .audit import Audited
 from .batch import Failures
-from .durations import Duration
-from .errors import CacheCoreError, ClosedError, RangeError, StateError, error_for
+from .claims import Claims
+from .durations import Duration, Kept
+from .errors import (
+    CacheCoreError,
+    ClosedError,
+    RangeError,
+    error_for,
+)
 from .handle import CLOSED, open_handle
-from .lease import Lease
-from .mapping import CacheMapping
+from .inspecting import Inspected
 from .options import Options
-from .removals import Cause, Delivery, Listener, Removal
+from .order import Ordered
+from .removals import Delivery, Listener
+from .reporting import Reported
+from .saving import Saved
+from .scanning import Scanned
 from .serializers import Named, Serializer
-from .stats import EntryInfo, ScanRecord, Stats
+from .sharing import Place, Shared
+from .stats import Stats
 from .sweeper import Sweeper
-from .views import LiveItems, LiveValues
+from .under_way import UnderWay
 
 if TYPE_CHECKING:
     from .byte_store import ByteStore
@@ -40,64 +51,128 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 _POLICIES: Final = {"lru": _native.POLICY_LRU, "adaptive": _native.POLICY_ADAPTIVE}
-_SCAN_BYTES: Final = 128 * 1024  # more than the largest record
 
 
-class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
+class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
+    ByteStore[V],
+    Inspected[V],
+    Audited,
+    Ordered[HandedKey],
+    Saved,
+    Shared,
+    Claims[V],
+    Reported[HandedKey],
+    Scanned[V, HandedKey],
+):
     """A bounded cache: ``Cache(max_entries=10_000, ttl=300)``.
 
-    Keys are bytes, or str for its UTF-8.  Values are bytes-like going in and bytes coming out, or
-    what the serializer makes of those.  Durations are seconds (int or float) or a timedelta,
-    rounded up to the millisecond.  None is the cache's default and NEVER (math.inf) no end; zero
-    and less are a ValueError.
+    Keys are bytes, or str for its UTF-8, and come back as bytes.  With ``decode_keys=True`` they are
+    text and come back as str: bytes that are not UTF-8 are then no key and no prefix, but a
+    UnicodeDecodeError, so that every key that comes back finds its entry.  Keys that the caller
+    gave stay as given: in the dict of ``get_many``, in exceptions.
 
-    Any method may be called from any thread.  A forked child has a private copy of the cache and
-    a stopped sweeper.  A cache cannot be pickled.
+    Values are bytes-like going in and bytes coming out, or what the serializer makes of those.
+    Durations are seconds (int or float) or a timedelta, rounded up to the millisecond.  None is
+    the cache's default and NEVER (math.inf) no end; zero and less are a ValueError.
 
-    It is a MutableMapping: iterating goes over a copy of the keys, as bytes, whatever changes
-    meanwhile.  Two caches are equal only if they are the same.
+    Any method may be called from any thread.  A forked child has a private copy of the cache, or
+    shares it if it is ``shared``, and a stopped sweeper.  ``copy`` makes another cache; one cannot
+    be deep-copied or pickled.
+
+    It is a MutableMapping: iterating goes over a copy of the keys, whatever changes meanwhile.
+    Two caches are equal only if they are the same.
 
     A key or a value of the wrong type is a TypeError, a key that is empty or longer than 65535
     bytes an ArgumentError, any call after ``close`` a ClosedError; the latter two are ValueErrors.
 
-    A value that was not stored is never passed over in silence: every method that stores raises
-    RefusedError for one that the cache cannot hold, NoMemoryError when the system has no
-    memory (the older value is gone in both cases, so that nobody is given what was meant to be
-    replaced), and FullError when a no-evict cache is at its bound (nothing has changed).
+    A value that was not stored is never passed over in silence: every method that stores, but
+    ``get_or_set``, which returns it, raises RefusedError for one that the cache cannot hold,
+    NoMemoryError when the system has no memory (the older value is gone in both cases, so that
+    nobody is given what was meant to be replaced), and FullError when a no-evict cache is at its
+    bound (nothing has changed).
     """
 
-    __slots__ = ("__weakref__", "_delivery")
+    __slots__ = ("__weakref__", "_delivery", "_under_way")
 
     @overload
     def __init__(
-        self: Cache[bytes],
+        self: Cache[bytes, bytes],
         max_entries: int | None = None,
         *,
         serializer: None = None,
+        decode_keys: Literal[False] = False,
         **options: Unpack[Options],
     ) -> None: ...
     @overload
     def __init__(
-        self: Cache[str],
+        self: Cache[str, bytes],
         max_entries: int | None = None,
         *,
         serializer: Literal["str"],
+        decode_keys: Literal[False] = False,
         **options: Unpack[Options],
     ) -> None: ...
     @overload
     def __init__(
-        self: Cache[Any],
+        self: Cache[Any, bytes],
         max_entries: int | None = None,
         *,
         serializer: Literal["json", "pickle"],
+        decode_keys: Literal[False] = False,
         **options: Unpack[Options],
     ) -> None: ...
     @overload
     def __init__(
-        self: Cache[T],
+        self: Cache[T, bytes],
         max_entries: int | None = None,
         *,
         serializer: Serializer[T],
+        decode_keys: Literal[False] = False,
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cache[bytes, str],
+        max_entries: int | None = None,
+        *,
+        serializer: None = None,
+        decode_keys: Literal[True],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cache[str, str],
+        max_entries: int | None = None,
+        *,
+        serializer: Literal["str"],
+        decode_keys: Literal[True],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cache[Any, str],
+        max_entries: int | None = None,
+        *,
+        serializer: Literal["json", "pickle"],
+        decode_keys: Literal[True],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cache[T, str],
+        max_entries: int | None = None,
+        *,
+        serializer: Serializer[T],
+        decode_keys: Literal[True],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cache[Any, Any],
+        max_entries: int | None = None,
+        *,
+        serializer: Named | Serializer[Any] | None = None,
+        decode_keys: bool,
         **options: Unpack[Options],
     ) -> None: ...
     def __init__(
@@ -107,7 +182,9 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         max_bytes: int | None = None,
         ttl: Duration | None = None,
         tti: Duration | None = None,
+        jitter: float | None = None,
         serializer: Named | Serializer[Any] | None = None,
+        decode_keys: bool = False,
         policy: Literal["lru", "adaptive"] = "lru",
         on_removal: Listener | None = None,
         no_evict: bool = False,
@@ -115,8 +192,7 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         manual_clock: bool = False,
         shards: int = 0,
         hash_seed: int = 0,
-        max_size: int | None = None,
-        ttl_secs: Duration | None = None,
+        shared: Place | None = None,
     ) -> None:
         """Opens a cache and starts no thread.  At least one of the two bounds must be given.
 
@@ -124,8 +200,13 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         max_bytes: most memory in use, bookkeeping included; at least 65536.
         ttl: lifetime of entries stored without one; None or NEVER: they do not expire.
         tti: an entry not used for so long expires, whatever its lifetime.
+        jitter: each lifetime is shortened by a random part of up to this one, from 0 to 1 (0.1: a
+            tenth; to the thousandth), so that entries stored together do not expire together.
+            Not those of ``set_until`` and of ``KEEP``, nor the time to idle.
         serializer: None: values are bytes; "json", "str", "pickle", or an object with ``dumps``
             and ``loads``.
+        decode_keys: keys come back as str, not as bytes: from iterating, scans, ``popitem``,
+            ``coldest``, removals and so on.
         policy: forget what was used longest ago ("lru"), or weigh how often, too ("adaptive").
         on_removal: called as on_removal(key, value, cause) for all that leaves, by the thread
             that writes next, after its write; see ``deliver_removals``.
@@ -134,20 +215,21 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         manual_clock: time stands still until ``advance_clock``, for tests.
         shards: 1 to 256; 0: chosen; 1: one exact global order of use.
         hash_seed: 0: random, which keeps crafted keys harmless.
-        max_size, ttl_secs: other names for max_entries and ttl.
+        shared: one cache for all processes that name the same place: the path of a file, a name
+            without a slash for one in /dev/shm, or ":memory:" for one that forked children alone
+            have.  It stays when they end, and survives their deaths.  The first who comes makes it; for
+            the others the bounds and lifetimes are those of the first.  Not with on_removal or
+            report_removals.  StateError where no_evict or manual_clock differ, AccessError for
+            a file that others may write to, LayoutError for one that is no cache.
         """
         self._exchange(CLOSED, ctypes.addressof(CLOSED))  # until it is open, for __repr__ and close
+        self._under_way = UnderWay[Any]()
         self._dumps, self._loads = serializers.functions(serializer)
+        self._decode_keys = bool(decode_keys)
         self._delivery = (
-            None if on_removal is None else Delivery[bytes, Any](on_removal, self._loads)
+            None if on_removal is None else Delivery[HandedKey, Any](on_removal, self._loads)
         )
         self._listening = on_removal is not None
-        if max_size is not None:
-            if max_entries is not None:
-                raise TypeError("max_size is another name for max_entries: give one of them")
-            max_entries = bound(max_size, "max_size")
-        if ttl_secs is not None and ttl is not None:
-            raise TypeError("ttl_secs is another name for ttl: give one of them")
         if max_entries is None and max_bytes is None:
             raise ValueError("a cache needs a bound: give max_entries or max_bytes")
         if policy not in _POLICIES:
@@ -160,13 +242,49 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
             shard_count=natural(shards, "shards", most=256),
             max_entries=bound(max_entries, "max_entries"),
             max_bytes=bound(max_bytes, "max_bytes", least=_native.MAX_BYTES_MIN),
-            default_ttl_ms=durations.default_ms(ttl, "ttl")
-            or durations.default_ms(ttl_secs, "ttl_secs"),
+            default_ttl_ms=durations.default_ms(ttl, "ttl"),
             default_tti_ms=durations.default_ms(tti, "tti"),
             hash_seed=natural(hash_seed, "hash_seed"),
+            ttl_jitter_permille=durations.jitter_permille(jitter),
         )
-        handle = open_handle(options)
+        self._open_with(options, None if shared is None else sharing.options(shared))
+
+    def _open_with(
+        self, options: _native.Options, shared: _native.SharedOptions | None = None
+    ) -> None:
+        handle = open_handle(options, shared)
         self._exchange(handle, ctypes.addressof(handle))
+
+    def copy(self) -> Self:
+        """A new cache with the same options and bounds, and with the entries that are live.
+
+        Each has what is left of its lifetime, or some milliseconds less, never more; with jitter,
+        less a random part of it; with a time to idle, what is left of that is its lifetime.  They
+        are stored in the order of ``coldest``, so that they are evicted in the order in which they
+        would have been here.  Counts as no use here.  In the copy the counters begin anew, the
+        sweeper is stopped, and a manual clock stands at its beginning.  The listener hears of what
+        leaves the copy, too, once that is complete.
+
+        It is not of one moment: what other threads write meanwhile may be in it or not.  That of a
+        subclass is made without its ``__init__``, and shares the attributes that are its own.  FullError
+        or NoMemoryError where there is no room for a copy.
+        """
+        source = self._open()
+        made = copying.begin(self)
+        made._exchange(CLOSED, ctypes.addressof(CLOSED))
+        made._under_way = UnderWay[Any]()
+        made._dumps, made._loads, made._decode_keys = self._dumps, self._loads, self._decode_keys
+        made._delivery, made._listening = None, False
+        options = copying.options(source)
+        made._open_with(options)
+        coldest = self._ids(_native.coldest)
+        copying.copy_bytes(source, made._handle, coldest, made._failure)
+        while options.flags & _native.REPORT_REMOVALS and made._take():
+            pass
+        made.reset_stats()
+        if self._delivery is not None:
+            made._delivery, made._listening = self._delivery.copy(), True
+        return made
 
     # -- Closing ---------------------------------------------------------------------------------
 
@@ -187,25 +305,6 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         stats = self.stats()
         return f"<cachecore.Cache of {stats.entries} entries, {stats.bytes_used} bytes>"
 
-    # -- Reading ---------------------------------------------------------------------------------
-
-    def acquire(self, key: Key) -> Lease:
-        """Lends the value without copying it; KeyError for a miss.  Counts as ``get`` does.
-
-        ``with cache.acquire(key) as view:`` gives a read-only memoryview until the block ends.
-        """
-        value = _native.Value()
-        if self._on(_native.acquire, key, ctypes.byref(value)) == _native.MISS:
-            raise KeyError(key)
-        return Lease(value)
-
-    def inspect(self, key: Key) -> EntryInfo | None:
-        """All about one entry, or None.  Counts as nothing."""
-        info = _native.EntryInfo()
-        if self._on(_native.inspect, key, ctypes.byref(info)) == _native.MISS:
-            return None
-        return EntryInfo.of(info)
-
     # -- Writing ---------------------------------------------------------------------------------
 
     def set_until(self, key: Key, value: V | Value, when: datetime | float) -> None:
@@ -216,19 +315,24 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         """
         self._store(_native.set_until, key, value, durations.deadline_ms(when))
 
-    def replace(self, key: Key, value: V | Value, ttl: Duration | None = None) -> bool:
-        """As ``set``, but only if there is a live entry; whether it was stored."""
-        return self._store(_native.replace, key, value, durations.ttl_ms(ttl)) == _native.OK
+    def replace(self, key: Key, value: V | Value, ttl: Duration | Kept | None = None) -> bool:
+        """As ``set``, but only if there is a live entry; whether it was stored.
+
+        With ``ttl=KEEP`` the entry keeps its deadline.
+        """
+        return self._store(_native.replace, key, value, durations.lifetime_ms(ttl)) == _native.OK
 
     def compare_and_set(
-        self, key: Key, value: V | Value, version: int, ttl: Duration | None = None
+        self, key: Key, value: V | Value, version: int, ttl: Duration | Kept | None = None
     ) -> bool:
-        """As ``set``, but only if the live entry still has the version ``inspect`` reported.
+        """As ``set``, but only if the live entry still has the version that ``get_with_info`` reported.
 
-        False if it has another one by now, or is not there.
+        False if it has another one by now, or is not there.  With ``ttl=KEEP`` the entry keeps its
+        deadline, which it does not with the lifetime that was left when it was read: that would be
+        counted from now.
         """
         expected = natural(version, "version")
-        ttl_ms = durations.ttl_ms(ttl)
+        ttl_ms = durations.lifetime_ms(ttl)
         status = self._store(_native.compare_and_set, key, value, expected, ttl_ms)
         return status == _native.OK
 
@@ -249,12 +353,13 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
             raise KeyError(key)
         return default
 
-    def popitem(self) -> tuple[bytes, V]:
-        """Removes some entry; KeyError if there is none."""
-        for key in self.scan():
-            value = self.pop(key, scratch.ABSENT)
+    def popitem(self) -> tuple[HandedKey, V]:
+        """Removes the entry that would be evicted next; KeyError if there is none."""
+        self.cleanup_expired()  # so that nothing is passed over again and again
+        while keys := self.coldest(1):
+            value = self.pop(keys[0], scratch.ABSENT)
             if value is not scratch.ABSENT:
-                return key, value
+                return keys[0], value
         raise KeyError("popitem(): the cache is empty") from None
 
     def update(self, entries: Any = (), /, **more: V) -> None:
@@ -263,69 +368,26 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
 
     # -- The cache as a whole --------------------------------------------------------------------
 
-    def scan_records(self, prefix: Key = b"") -> Iterator[ScanRecord]:
-        """The live entries whose keys begin with the prefix, a bounded amount of work at a time.
-
-        An entry that is there from the beginning to the end is seen at least once, whatever else
-        happens meanwhile; one that comes or goes may be missed, or seen twice.
-        """
-        wanted = key_bytes(prefix)
-        buffer = (ctypes.c_uint64 * (_SCAN_BYTES // 8))()  # aligned as records are
-        cursor, size = ctypes.c_uint64(), ctypes.c_size_t()
-        while True:
-            self._run(
-                _native.scan,
-                ctypes.byref(cursor),
-                wanted,
-                len(wanted),
-                buffer,
-                ctypes.sizeof(buffer),
-                ctypes.byref(size),
-                None,
-            )
-            yield from ScanRecord.unpack(bytes(memoryview(buffer).cast("B")[: size.value]))
-            if cursor.value == 0:
-                return
-
-    def scan(self, prefix: Key = b"") -> Iterator[bytes]:
-        """The keys that ``scan_records`` sees."""
-        return (key for key, _, _ in self.scan_records(prefix))
-
-    def __iter__(self) -> Iterator[bytes]:
-        """All keys, each once: a copy of what a scan saw."""
-        return iter(dict.fromkeys(self.scan()))
-
-    def items(self) -> ItemsView[Key, V]:
-        """Keys and values; each value read counts as a use."""
-        return LiveItems(self)
-
-    def values(self) -> ValuesView[V]:
-        """The values; each one read counts as a use."""
-        return LiveValues(self)
-
-    def delete_prefix(self, prefix: Key) -> int:
-        """Deletes every live entry whose key begins with the prefix, which must not be empty.
-
-        Returns their number.  Walks the whole cache, in slices that others can get in between.
-        """
-        removed = ctypes.c_uint64()
-        self._on(_native.delete_prefix, prefix, ctypes.byref(removed))
-        if self._listening:
-            self._deliver()
-        return removed.value
-
     def clear(self) -> None:
         """Removes every entry and returns the memory to the system."""
         self._run(_native.clear)
-        if self._listening:
-            self._deliver()
+        self._collect()
 
     def count(self) -> int:
         """The number of live entries; one that has expired is not counted."""
         return int(_native.count(self._open()))
 
     __len__ = count
-    size = count
+
+    @property
+    def maxsize(self) -> int | None:
+        """``max_entries``, by the name that cachetools has for it; None: bounded by bytes alone."""
+        return self.stats().entries_limit or None
+
+    @property
+    def currsize(self) -> int:
+        """``len(cache)``, by the name that cachetools has for it."""
+        return self.count()
 
     def cleanup_expired(self, max_entries: int = 0) -> int:
         """Removes expired entries, at most so many (0: all that are due); how many it were.
@@ -335,13 +397,8 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         most = natural(max_entries, "max_entries")
         removed = ctypes.c_uint64()
         self._run(_native.cleanup_expired, most, ctypes.byref(removed))
-        if self._listening:
-            self._deliver()
+        self._collect()
         return removed.value
-
-    def expire(self, limit: int | None = None) -> int:
-        """As ``cleanup_expired``, None standing for all that are due."""
-        return self.cleanup_expired(bound(limit, "limit"))
 
     def resize(self, max_entries: int | None = None, *, max_bytes: int | None = None) -> None:
         """Sets both bounds anew, None taking one away, and evicts until they hold.
@@ -356,8 +413,7 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         try:
             self._run(_native.resize, entries, size)
         finally:
-            if self._listening:
-                self._deliver()
+            self._collect()
 
     def stats(self) -> Stats:
         """Readings of this moment, and the counters."""
@@ -378,44 +434,6 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         """Moves the clock of a cache opened with ``manual_clock``; StateError with any other."""
         self._run(_native.advance_clock, durations.step_ms(seconds))
 
-    # -- Removals --------------------------------------------------------------------------------
-
-    def take_removals(self) -> list[Removal]:
-        """All that has left since the last time, for a cache with ``report_removals``.
-
-        In the order in which it left its shard, and each removal once.  An entry is reported when
-        it is removed, not when its time is up: a sweeper, or ``expire``, makes the two one.
-        Removals that wait hold their memory: in a cache bounded by bytes, the oldest are dropped when
-        that is needed, and counted as ``stats().removals_lost``.  StateError without
-        ``report_removals``.
-        """
-        self._open()
-        loads, taken = self._loads, list[Removal]()
-        while more := self._take():
-            taken += [
-                Removal(key, value if loads is None else loads(value), cause)
-                for key, value, cause in more
-            ]
-        return taken
-
-    def deliver_removals(self) -> None:
-        """Tells the listener of what has left and was not yet reported: by the sweeper, say.
-
-        Every write does so when it is done.  StateError without a listener.
-        """
-        self._open()
-        if self._delivery is None:
-            raise StateError("the cache has no on_removal")
-        self._deliver()
-
-    def _take(self) -> list[tuple[bytes, bytes, Cause]]:
-        handle = self._handle
-        return [] if handle is CLOSED else removals.take(handle)  # a listener may have closed it
-
-    def _deliver(self) -> None:
-        if self._delivery is not None:
-            self._delivery.deliver(self._take)
-
     # -- Calling the library ---------------------------------------------------------------------
 
     def _run(self, function: Callable[..., int], *arguments: Any) -> int:
@@ -427,7 +445,7 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
 
     def _on(self, function: Callable[..., int], key: Key, *arguments: Any) -> int:
         """Calls a function of one key; its positive statuses are for the caller, but REFUSED."""
-        encoded = key_bytes(key)
+        encoded = key_bytes(key, self._decode_keys)
         status = function(self._handle, encoded, len(encoded), *arguments)
         if status < 0 or status == _native.REFUSED:
             raise self._failure(function.__name__, status, encoded)
@@ -440,6 +458,19 @@ class Cache(ByteStore[V], Audited, CacheMapping[Key, V]):  # pyright: ignore[rep
         if self._listening:
             self._deliver()
         return status
+
+    def _deliver(self) -> None:
+        if self._delivery is not None:
+            self._delivery.deliver(self._take)
+
+    def _collect(self) -> None:
+        """Tells the listener of what was removed."""
+        if self._listening:
+            self._deliver()
+
+    def _keys(self, ids: list[bytes]) -> list[HandedKey]:
+        keys: list[Any] = list(map(bytes.decode, ids)) if self._decode_keys else ids
+        return keys
 
     def _failure(self, name: str, status: int, key: Key = b"?") -> CacheCoreError:
         """The exception for what a function reported."""

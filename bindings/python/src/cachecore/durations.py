@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Final, TypeAlias
 
 from . import _native
@@ -17,6 +18,16 @@ Duration: TypeAlias = float | timedelta
 
 #: A lifetime without end.
 NEVER: Final = math.inf
+
+
+class Kept(Enum):
+    """What stands for a lifetime that is none."""
+
+    DEADLINE = "the deadline that the entry has"
+
+
+#: In place of a lifetime, where an entry is written back: its deadline stays.
+KEEP: Final = Kept.DEADLINE
 
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST = _native.TTL_NEVER - 1
@@ -58,9 +69,32 @@ def ttl_ms(ttl: Duration | None, name: str = "ttl") -> int:
     return _whole(ttl, name, 1000)
 
 
+def result_ttl(ttl: Duration) -> float:
+    """A lifetime in seconds that was computed from a result: not above 0, which is to say over."""
+    if isinstance(ttl, float) and math.isinf(ttl):
+        return ttl
+    return max(-1, min(_round_up(_microseconds(ttl, "ttl"), 1000), _LONGEST)) / 1000
+
+
+def lifetime_ms(ttl: Duration | Kept | None) -> int:
+    """As ``ttl_ms``, for an entry that is there: KEEP is CACHECORE_TTL_KEEP."""
+    return _native.TTL_KEEP if isinstance(ttl, Kept) else ttl_ms(ttl)
+
+
 def default_ms(duration: Duration | None, name: str) -> int:
     """A lifetime in the options, where None and NEVER alike are 0: no end."""
     return 0 if duration is None or duration == NEVER else _whole(duration, name, 1000)
+
+
+def jitter_permille(jitter: float | None) -> int:
+    """The part of a lifetime that chance may take off it; None is none, and the least is not."""
+    if jitter is None:
+        return 0
+    if not isinstance(jitter, (int, float)):
+        raise TypeError(f"jitter must be a part of the lifetime, not {type(jitter).__name__!r}")
+    if not 0 <= jitter <= 1:
+        raise ValueError(f"jitter is the part of a lifetime, from 0 to 1, not {jitter}")
+    return round(jitter * 1000) or int(jitter > 0)
 
 
 def interval_ms(interval: Duration | None) -> int:
@@ -93,6 +127,11 @@ def deadline_ms(when: datetime | float) -> int:
     seconds = when.timestamp() if isinstance(when, datetime) else when
     milliseconds = _round_up(_microseconds(seconds, "when"), 1000)
     return max(-(2**63), min(milliseconds, 2**63 - 1))
+
+
+def seconds_of(ttl_ms: int) -> float:
+    """A lifetime as ``ttl_ms`` has it."""
+    return NEVER if ttl_ms == _native.TTL_NEVER else ttl_ms / 1000
 
 
 def seconds_left(ttl_ms: int) -> float:

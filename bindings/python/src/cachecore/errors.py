@@ -9,10 +9,13 @@ from __future__ import annotations
 from . import _native
 
 __all__ = [
+    "AccessError",
     "ArgumentError",
     "CacheCoreError",
     "ClosedError",
     "FullError",
+    "LayoutError",
+    "NoFileError",
     "NoMemoryError",
     "NotANumberError",
     "RangeError",
@@ -52,7 +55,7 @@ class ArgumentError(CacheCoreError, ValueError):
 
 
 class NoMemoryError(CacheCoreError, MemoryError):
-    """The system refused memory or a thread.  If a write met it, the older value is gone."""
+    """The system refused memory, a thread, or room in a file.  If a write met it, the older value is gone."""
 
     code = _native.E_NO_MEMORY
     status = "CACHECORE_E_NO_MEMORY"
@@ -90,6 +93,10 @@ class ClosedError(StateError, ValueError):
     """The cache has been closed.  (A ValueError too, like reading from a closed file.)"""
 
 
+class NoFileError(StateError, FileNotFoundError):
+    """There is no such file, or no such folder."""
+
+
 class TimedOutError(CacheCoreError, TimeoutError):
     """The wait ended before the event."""
 
@@ -111,6 +118,20 @@ class RangeError(CacheCoreError, OverflowError):
     status = "CACHECORE_E_RANGE"
 
 
+class LayoutError(CacheCoreError, ValueError):
+    """What is there is no saved cache, or damaged, or of a later version."""
+
+    code = _native.E_LAYOUT
+    status = "CACHECORE_E_LAYOUT"
+
+
+class AccessError(CacheCoreError, PermissionError):
+    """Not allowed, by owner or permissions."""
+
+    code = _native.E_ACCESS
+    status = "CACHECORE_E_ACCESS"
+
+
 _CLASSES: dict[int, type[CacheCoreError]] = {
     error.code: error
     for error in (
@@ -124,13 +145,15 @@ _CLASSES: dict[int, type[CacheCoreError]] = {
         TimedOutError,
         NotANumberError,
         RangeError,
+        LayoutError,
+        AccessError,
     )
 }
 
 
-def error_for(status: int, what: str) -> CacheCoreError:
-    """The exception for a status; ``what`` says what was being done."""
-    text = _native.status_text(status).decode()
+def error_for(status: int, what: str, why: str = "") -> CacheCoreError:
+    """The exception for a status; ``what`` says what was being done, ``why`` more than the status."""
+    text = why or _native.status_text(status).decode()
     error = _CLASSES.get(status, CacheCoreError)(f"{what}: {text}")
     error.code = status
     return error

@@ -38,11 +38,15 @@ def opened(handle: Handle) -> Handle:
     return handle
 
 
-def open_handle(options: _native.Options) -> Handle:
+def open_handle(options: _native.Options, shared: _native.SharedOptions | None = None) -> Handle:
     cell = ctypes.c_void_p()  # which the handle shows, and which outlives it
-    status = _native.open(ctypes.byref(options), ctypes.byref(cell))
+    if shared is None:
+        status = _native.open(ctypes.byref(options), ctypes.byref(cell))
+    else:
+        status = _native.open_shared(ctypes.byref(options), ctypes.byref(shared), ctypes.byref(cell))
     if status != _native.OK:
-        raise error_for(status, "cachecore_open")
+        name = "cachecore_open" if shared is None else "cachecore_open_shared"
+        raise error_for(status, name, _native.open_error().decode())
     handle = Handle.from_buffer(cell)
     weakref.finalize(handle, _close, cell).atexit = False
     return handle

@@ -1,12 +1,21 @@
-"""What a call is remembered by."""
+"""What a call is remembered by.
+
+A call is bound to the parameters of the function, so that one call is one key however it is written:
+``f(1, 2)``, ``f(1, y=2)`` and, where that is the default, ``f(1)``.
+"""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
-_BETWEEN = object()  # positional arguments and named ones
+from .callables import name_of
+
+_BETWEEN = object()  # what the parameters were given and other named arguments
+_DEFAULT = object()  # stands for a default that is not hashable, or not for us to know
+_REQUIRED = object()  # stands for none
 _len = len  # should somebody put a cached one in its place
 _QUICK = frozenset({int, str, bytes})  # one such argument is its own key
 _CHEAP = _QUICK | {float, bool, type(None)}  # to hash, so that it may be done again
@@ -28,76 +37,163 @@ class CallKey(list[Any]):
         return self._hash
 
 
-def call_key(arguments: tuple[Any, ...], named: dict[str, Any]) -> Hashable:
-    """The key of a call, as functools.lru_cache makes it."""
+def _key_of(parts: tuple[Any, ...]) -> Hashable:
+    if _len(parts) == 1 and type(parts[0]) in _QUICK:
+        return parts[0]  # type: ignore[no-any-return]
+    for part in parts:
+        if type(part) not in _CHEAP:
+            return CallKey(parts)
+    return parts
+
+
+def _typed_key_of(parts: tuple[Any, ...]) -> Hashable:
+    """As ``_key_of``, with arguments of different types kept apart: 3 and 3.0."""
+    return CallKey((*parts, *map(type, parts)))
+
+
+def _unbound(arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The parts of a call of a function whose parameters are not known."""
     if not named:
-        if _len(arguments) == 1 and type(arguments[0]) in _QUICK:
-            return arguments[0]  # type: ignore[no-any-return]
-        for argument in arguments:
-            if type(argument) not in _CHEAP:
-                return CallKey(arguments)
         return arguments
-    return CallKey((*arguments, _BETWEEN, *(part for item in named.items() for part in item)))
+    return (*arguments, _BETWEEN, *(part for item in named.items() for part in item))
 
 
-def typed_call_key(arguments: tuple[Any, ...], named: dict[str, Any]) -> Hashable:
-    """As ``call_key``, with arguments of different types kept apart: 3 and 3.0."""
-    types = (*map(type, arguments), *map(type, named.values()))
-    if not named:
-        return CallKey((*arguments, *types))
-    parts = (part for item in named.items() for part in item)
-    return CallKey((*arguments, _BETWEEN, *parts, *types))
+def _stand_in(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    """What an argument that was not given is in a key."""
+    if parameter.default is parameter.empty:
+        return _REQUIRED
+    if hasattr(function, "__wrapped__"):
+        return _DEFAULT  # a decorator in between may give another
+    try:
+        hash(parameter.default)
+    except TypeError:
+        return _DEFAULT
+    return parameter.default
 
 
-def _without(
-    function: Callable[..., Any], names: Collection[str]
-) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Takes the arguments of these names out of a call."""
-    parameters = list(inspect.signature(function).parameters.values())
-    known = [parameter.name for parameter in parameters]
-    for name in names:
-        if name not in known:
-            raise ValueError(f"ignore: {function.__qualname__}() has no parameter {name!r}")
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    skipped = {
-        index
-        for index, parameter in enumerate(parameters)
-        if parameter.name in names and parameter.kind in positional
-    }
-    every = len(parameters)
-    for index, parameter in enumerate(parameters):
-        if parameter.kind is inspect.Parameter.VAR_POSITIONAL and parameter.name in names:
-            every = index  # no argument from there on
+class Plain(NamedTuple):
+    """Calls without named arguments whose parts are the arguments and then some defaults."""
 
-    def take_out(
-        arguments: tuple[Any, ...], named: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        kept = tuple(
-            argument for index, argument in enumerate(arguments[:every]) if index not in skipped
-        )
-        if every == len(parameters):
-            kept += arguments[every:]
-        return kept, {name: value for name, value in named.items() if name not in names}
-
-    return take_out
+    full: int  #: so many parts they are, if not more
+    most: int  #: with at most so many arguments; -1: there are no such calls
+    defaults: tuple[Any, ...]  #: of the last parameters
 
 
-def key_maker(
-    function: Callable[..., Any],
-    typed: bool,
-    key: Callable[..., Hashable] | None,
-    ignore: Collection[str],
-) -> Callable[[tuple[Any, ...], dict[str, Any]], Hashable]:
+NOT_PLAIN = Plain(0, -1, ())
+
+
+class Parameters:
+    """The parameters of a function, and how its calls are bound to them."""
+
+    def __init__(self, function: Callable[..., Any], ignore: Collection[str]) -> None:
+        """ValueError if the function does not say what it takes, or not something to be ignored."""
+        self.signature = inspect.signature(function)
+        found = self.signature.parameters
+        for name in ignore:
+            if name not in found:
+                raise ValueError(f"ignore: {name_of(function)}() has no parameter {name!r}")
+        every = list(found.values())
+        positional = [p for p in every if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        by_name = [p for p in every if p.kind is p.KEYWORD_ONLY]
+        #: name, None if it cannot be given by name, and stand-in of each, those by position first
+        self._known = [
+            (None if p.kind is p.POSITIONAL_ONLY else p.name, _stand_in(function, p))
+            for p in positional + by_name
+        ]
+        self._names = {name for name, _ in self._known}
+        self._count = _len(positional)
+        self._more = any(p.kind is p.VAR_POSITIONAL for p in every)
+        self._more_named = any(p.kind is p.VAR_KEYWORD for p in every)
+        ignored = [p for p in every if p.name in ignore]
+        self._ignored = {i for i, p in enumerate(positional + by_name) if p in ignored}
+        self._without_more = any(p.kind is p.VAR_POSITIONAL for p in ignored)
+        self._without_more_named = any(p.kind is p.VAR_KEYWORD for p in ignored)
+        plain = Plain(_len(self._known), self._count, ())
+        for _, stand_in in reversed(self._known):
+            if stand_in is _REQUIRED:
+                break
+            plain = plain._replace(defaults=(stand_in, *plain.defaults))
+        if self._more and not by_name:
+            plain = plain._replace(most=sys.maxsize)
+        self.plain = NOT_PLAIN if ignore else plain
+
+    def parts(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...] | None:
+        """What was given to each parameter, in their order; None if it is no call of the function."""
+        given = _len(arguments)
+        if given > self._count and not self._more:
+            return None
+        values = [*arguments[: self._count]]
+        taken = 0
+        for name, stand_in in self._known[min(given, self._count) :]:
+            if name in named:
+                values.append(named[name])
+                taken += 1
+            elif stand_in is _REQUIRED:
+                return None
+            else:
+                values.append(stand_in)
+        rest = {}
+        if taken < _len(named):
+            rest = {name: value for name, value in named.items() if name not in self._names}
+            if taken + _len(rest) < _len(named) or not self._more_named:
+                return None
+        if self._ignored:
+            values = [part for index, part in enumerate(values) if index not in self._ignored]
+        if not self._without_more:
+            values += arguments[self._count :]
+        return tuple(values) if self._without_more_named else _unbound(tuple(values), rest)
+
+
+class KeyMaker:
     """How the calls of a function become keys."""
-    if key is not None:
-        if typed or ignore:
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        typed: bool,
+        key: Callable[..., Hashable] | None,
+        ignore: Collection[str],
+    ) -> None:
+        if key is not None and (typed or ignore):
             raise TypeError("key says everything: typed and ignore do not go with it")
-        by_key = key
-        return lambda arguments, named: CallKey((by_key(*arguments, **named),))
-    make = typed_call_key if typed else call_key
-    if not ignore:
-        return make
-    if isinstance(ignore, str):
-        ignore = (ignore,)
-    take_out = _without(function, frozenset(ignore))
-    return lambda arguments, named: make(*take_out(arguments, named))
+        if isinstance(ignore, str):
+            ignore = (ignore,)
+        of = _typed_key_of if typed else _key_of
+        self._parameters: Parameters | None
+        try:
+            self._parameters = Parameters(function, frozenset(ignore))
+        except (ValueError, TypeError):
+            if ignore:
+                raise
+            self._parameters = None  # a builtin that does not say
+        self._checks = key is None and not hasattr(function, "__wrapped__")
+        #: which calls are their own keys but for CallKey
+        self.plain = NOT_PLAIN
+        #: the key of a call; also of one that the function will refuse
+        self.make: Callable[[tuple[Any, ...], dict[str, Any]], Hashable]
+        if key is not None:
+            by_key = key
+            self.make = lambda arguments, named: CallKey((by_key(*arguments, **named),))
+        elif self._parameters is None:
+            self.make = lambda arguments, named: of(_unbound(arguments, named))
+        else:
+            bind = self._parameters.parts
+            full, most, defaults = plain = self._parameters.plain
+            known = _len(defaults)
+            if not typed:
+                self.plain = plain
+
+            def make(arguments: tuple[Any, ...], named: dict[str, Any]) -> Hashable:
+                given = _len(arguments)
+                if not named and given <= most and full - given <= known:
+                    return of(arguments if given >= full else arguments + defaults[given - full :])
+                parts = bind(arguments, named)
+                return of(_unbound(arguments, named) if parts is None else parts)
+
+            self.make = make
+
+    def check(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """TypeError if the function cannot be called so: nothing is remembered by such a call."""
+        known = self._parameters if self._checks else None
+        if known is not None and known.parts(arguments, named) is None:
+            known.signature.bind(*arguments, **named)

@@ -12,16 +12,20 @@ from collections.abc import (
     Mapping,
     ValuesView,
 )
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
-from . import _native, durations, scratch
-from .arguments import bound
+from . import _native, copying, durations, scratch
+from .arguments import bound, natural, pairs
+from .computing import Computing
 from .durations import Duration
 from .errors import CacheCoreError, ClosedError, StateError, error_for
 from .handle import CLOSED, open_handle
-from .mapping import CacheMapping
+from .object_claims import ObjectClaim
+from .object_sweeper import ObjectSweeper
+from .order import Ordered
 from .removals import Cause, Delivery
 from .stats import Stats
+from .under_way import UnderWay
 
 if TYPE_CHECKING:
     from .object_store import ObjectStore
@@ -50,7 +54,9 @@ class _Values(ValuesView[V]):
         return (value for _, value in self._mapping._snapshot())
 
 
-class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[reportIncompatibleMethodOverride]
+class ObjectCache(  # pyright: ignore[reportIncompatibleMethodOverride]
+    ObjectStore[K, V], Ordered[K], Computing[K, V, K]
+):
     """A bounded cache of Python objects: ``ObjectCache(10_000, ttl=300)``.
 
     Keys are anything hashable, values any objects.  They are kept by reference, not copied: a
@@ -58,17 +64,24 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
     the engine's decision, in one exact order of use.  A key is hashed once for each call.
 
     References to what was evicted, replaced or deleted are dropped before the call that did it
-    returns, and to what has expired when somebody asks for it, when room is needed, or by ``expire``.
+    returns.  To what has expired: when somebody asks for it, when room is needed, by ``cleanup_expired``, or,
+    a few at a time, by every write, whatever its key.  Where no write may come for long, the
+    ``sweeper`` does it, a thread that you start.
     The garbage collector sees through the cache: one that is part of a cycle is collected.
 
     Any method may be called from any thread.  A forked child has a private copy.  Durations are
     as with Cache.  Any call after ``close`` is a ClosedError.
 
-    It is a MutableMapping: iterating goes over a copy, and no change meanwhile is an error.
+    It is a MutableMapping: iterating goes over a copy, in the order in which the entries were
+    stored (stored again: moved to the end), and no change meanwhile is an error.
     Unlike a dict, two caches are equal only if they are the same.
     """
 
-    __slots__ = ("__weakref__", "_delivery")
+    __slots__ = ("__weakref__", "_delivery", "_maxsize", "_sweeper", "_under_way")
+
+    _claim_type = ObjectClaim
+    _takes_misses_back = True
+    _get_live = ObjectStore.get
 
     def __init__(
         self,
@@ -78,6 +91,7 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
         weigher: Callable[[K, V], int] | None = None,
         ttl: Duration | None = None,
         tti: Duration | None = None,
+        jitter: float | None = None,
         policy: Literal["lru", "adaptive"] = "lru",
         on_removal: Callable[[K, V, Cause], object] | None = None,
         manual_clock: bool = False,
@@ -90,47 +104,108 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
             before anything has changed; without one, each weighs 1, or what ``set`` is told.
         ttl: lifetime of entries stored without one; None or NEVER: they do not expire.
         tti: an entry not used for so long expires, whatever its lifetime.
+        jitter: each lifetime is shortened by a random part of up to this one, from 0 to 1 (0.1: a
+            tenth; to the thousandth), so that entries stored together do not expire together.
+            Not the time to idle.
         policy: forget what was used longest ago ("lru"), or weigh how often, too ("adaptive").
         on_removal: called as on_removal(key, value, cause) for all that leaves, by the thread whose
             call removed it or came across it, when the call is done; see ``deliver_removals``.
-        manual_clock: time stands still until ``advance_clock``, for tests.
+        manual_clock: time stands still until ``advance_clock``, and jitter is the same in every
+            run, for tests.
         """
-        self._exchange(CLOSED, ctypes.addressof(CLOSED))  # until it is open, for __repr__ and close
-        self._notices = None
-        self._listening = False
+        self._begin()
         if max_entries is None and max_weight is None:
             raise ValueError("a cache needs a bound: give max_entries or max_weight")
         if weigher is not None and max_weight is None:
             raise ValueError("a weigher needs max_weight")
         if policy not in _POLICIES:
             raise ValueError(f"policy must be 'lru' or 'adaptive', not {policy!r}")
-        entries = bound(max_entries, "max_entries") or _UNBOUNDED
-        self._weigher = weigher
-        self._delivery = None if on_removal is None else Delivery[K, V](on_removal)
+        delivery = None if on_removal is None else Delivery[K, V](on_removal)
         options = _native.Options(
             policy=_POLICIES[policy],
             flags=_native.REPORT_REMOVALS | (_native.MANUAL_CLOCK if manual_clock else 0),
             shard_count=1,  # the GIL admits one writer anyway: one exact order of use
-            max_entries=entries,
+            max_entries=bound(max_entries, "max_entries") or _UNBOUNDED,
             default_ttl_ms=durations.default_ms(ttl, "ttl"),
             default_tti_ms=durations.default_ms(tti, "tti"),
+            hash_seed=1 if manual_clock else 0,  # the same jitter in every run
+            ttl_jitter_permille=durations.jitter_permille(jitter),
         )
-        self._deferring = policy == "lru" and not options.default_tti_ms
-        self._manual_clock = manual_clock
+        self._open_with(options)
+        self._set_bounds(options.max_entries, bound(max_weight, "max_weight"))
+        self._weigher = weigher
+        self._listen(delivery)
+
+    def _begin(self) -> None:
+        """Closed, until it is open, for __repr__ and close."""
+        self._exchange(CLOSED, ctypes.addressof(CLOSED))
+        self._sweeper = ObjectSweeper(self)
+        self._under_way = UnderWay[Any]()
+        self._notices = None
+        self._listening = False
+
+    def _open_with(self, options: _native.Options) -> None:
+        self._deferring = options.policy == _native.POLICY_LRU and not options.default_tti_ms
+        self._manual_clock = bool(options.flags & _native.MANUAL_CLOCK)
         self._default_ttl_ms = options.default_ttl_ms
-        self._spared_hits = self._spared_misses = 0
+        self._jitter_permille = options.ttl_jitter_permille
+        self._spared_hits = self._spared_misses = self._spared_updates = 0
         handle = open_handle(options)
         self._exchange(handle, ctypes.addressof(handle))
-        self._limit(entries, bound(max_weight, "max_weight"))
-        if on_removal is not None:
+
+    def _set_bounds(self, max_entries: int, max_weight: int) -> None:
+        self._limit(max_entries, max_weight)
+        self._maxsize = max_weight or max_entries
+
+    def _listen(self, delivery: Delivery[K, V] | None) -> None:
+        self._delivery = delivery
+        if delivery is not None:
             self._notices = []
             self._listening = True
+
+    def copy(self) -> Self:
+        """A new cache with the same options and bounds, and with the entries that are live.
+
+        It shares the objects.  Each entry has what is left of its lifetime, or some milliseconds
+        less, never more; with jitter, less a random part of it; with a time to idle, what is left of
+        that is its lifetime.  They are stored in the order of ``coldest``, so that they are evicted
+        in the order in which they would have been here; iterating over the copy has that order,
+        too.  Counts as no use here.  In the copy the counters begin anew, the sweeper is stopped,
+        and a manual clock stands at its beginning.  The listener hears of what leaves the copy,
+        too, once that is complete.
+
+        It is not of one moment: what other threads write meanwhile may be in it or not.  That of a
+        subclass is made without its ``__init__``, and shares the attributes that are its own.
+        """
+        source = self._open()
+        made = copying.begin(self)
+        made._begin()
+        options = copying.options(source)
+        made._open_with(options)
+        made._set_bounds(options.max_entries, self._max_weight)
+        made._weigher = self._weigher
+
+        def store(id: bytes, entry: tuple[K, V, int], ttl_ms: int) -> None:
+            key, value, weight = entry
+            ObjectStore.set(made, key, value, durations.seconds_of(ttl_ms), weight)
+
+        def drop(id: bytes, entry: tuple[K, V, int]) -> None:
+            ObjectStore.delete(made, entry[0])
+
+        copying.copy_entries(source, self._ids(_native.coldest), self._entry, store, drop)
+        made.reset_stats()
+        made._listen(None if self._delivery is None else self._delivery.copy())
+        return made
 
     # -- Closing ---------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Drops every reference; further calls do nothing.  Nothing is reported as removed."""
+        """Stops the sweeper and drops every reference; further calls do nothing.
+
+        Nothing is reported as removed.  A sweep under way ends after the batch that it is at.
+        """
         self._exchange(CLOSED, ctypes.addressof(CLOSED))
+        self._sweeper._end(0)
 
     def __repr__(self) -> str:
         if self._handle is CLOSED:
@@ -156,8 +231,6 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
             return None
         return durations.seconds_left(left.value)
 
-    ttl_of = ttl
-
     def __len__(self) -> int:
         """The number of live entries; one that has expired is not counted."""
         return int(_native.count(self._open()))
@@ -178,12 +251,22 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
         """What the weights of all entries add up to, expired ones that are not yet removed too."""
         return self._weight
 
+    @property
+    def maxsize(self) -> int:
+        """``max_weight`` if there is one, else ``max_entries``: as cachetools has it."""
+        return self._maxsize
+
+    @property
+    def currsize(self) -> int:
+        """What ``maxsize`` bounds: the weight, or the number of live entries."""
+        return self.weight if self._max_weight else len(self)
+
     # -- Writing ---------------------------------------------------------------------------------
 
     def set_many(self, entries: Mapping[K, V], ttl: Duration | None = None) -> None:
         """Stores all of a mapping, in order."""
-        for key in entries:
-            self.set(key, entries[key], ttl)
+        for key, value in pairs(entries):
+            self.set(key, value, ttl)
 
     def touch(self, key: K, ttl: Duration | None = None) -> bool:
         """Gives a live entry a new lifetime from now, and counts as a use; whether it is there."""
@@ -196,12 +279,11 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
         return sum(map(self.delete, keys))
 
     def popitem(self) -> tuple[K, V]:
-        """Removes some entry; KeyError if there is none."""
-        for key, _ in self._snapshot():
-            value = self.pop(key, scratch.ABSENT)
-            if value is not scratch.ABSENT:
-                return key, value
-        raise KeyError("popitem(): the cache is empty") from None
+        """Removes the entry that would be evicted next; KeyError if there is none."""
+        coldest = self._pop_coldest()
+        if coldest is None:
+            raise KeyError("popitem(): the cache is empty") from None
+        return coldest
 
     # -- The cache as a whole --------------------------------------------------------------------
 
@@ -210,10 +292,11 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
         self._run(_native.clear)
         self._collect()
 
-    def expire(self, limit: int | None = None) -> int:
-        """Removes expired entries, at most so many (None: all that are due); how many it were."""
+    def cleanup_expired(self, max_entries: int = 0) -> int:
+        """Removes expired entries, at most so many (0: all that are due); how many it were."""
+        most = natural(max_entries, "max_entries")
         removed = ctypes.c_uint64()
-        self._run(_native.cleanup_expired, bound(limit, "limit"), ctypes.byref(removed))
+        self._run(_native.cleanup_expired, most, ctypes.byref(removed))
         self._collect()
         return removed.value
 
@@ -224,7 +307,7 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
         entries = bound(max_entries, "max_entries") or _UNBOUNDED
         weight = bound(max_weight, "max_weight")
         self._run(_native.resize, entries, 0)
-        self._limit(entries, weight)
+        self._set_bounds(entries, weight)
         self._collect()
 
     def stats(self) -> Stats:
@@ -233,12 +316,18 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
         self._run(_native.stats, ctypes.byref(stats))
         stats.hits += self._spared_hits
         stats.misses += self._spared_misses
+        stats.updates += self._spared_updates
         return Stats.of(stats)
 
     def reset_stats(self) -> None:
         """Sets the counters to zero."""
         self._run(_native.reset_stats)
-        self._spared_hits = self._spared_misses = 0
+        self._spared_hits = self._spared_misses = self._spared_updates = 0
+
+    @property
+    def sweeper(self) -> ObjectSweeper:
+        """The thread that removes expired objects; nobody needs it who writes now and then."""
+        return self._sweeper
 
     def deliver_removals(self) -> None:
         """Tells the listener of what has left and was not yet reported.
@@ -262,6 +351,9 @@ class ObjectCache(ObjectStore[K, V], CacheMapping[K, V]):  # pyright: ignore[rep
     def _deliver(self) -> None:
         if self._notices and self._delivery is not None:
             self._delivery.deliver(self._fetch)
+
+    def _keys(self, ids: list[bytes]) -> list[K]:
+        return [entry[0] for entry in map(self._entry, ids) if entry is not None]
 
     def _run(self, function: Callable[..., int], *arguments: Any) -> int:
         self._flush()

@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from .durations import Duration
 from .removals import Listener
+from .sharing import Place
 
 
 class Options(TypedDict, total=False):
@@ -14,6 +15,7 @@ class Options(TypedDict, total=False):
     max_bytes: int | None
     ttl: Duration | None
     tti: Duration | None
+    jitter: float | None
     policy: Literal["lru", "adaptive"]
     on_removal: Listener | None
     no_evict: bool
@@ -21,5 +23,4 @@ class Options(TypedDict, total=False):
     manual_clock: bool
     shards: int
     hash_seed: int
-    max_size: int | None
-    ttl_secs: Duration | None
+    shared: Place | None

@@ -90,13 +90,17 @@ class Delivery(Generic[K, V]):
         self._loads = loads
         self._busy: set[int] = set()  # threads that are delivering
 
+    def copy(self) -> Delivery[K, V]:
+        """To the same listener, of what has left another cache."""
+        return Delivery(self._listener, self._loads)
+
     def deliver(self, fetch: Callable[[], Iterable[tuple[K, Any, Cause]]]) -> None:
         """Calls the listener for what ``fetch`` returns, until that is nothing."""
         thread = threading.get_ident()
         if thread in self._busy:
             return
-        self._busy.add(thread)
         try:
+            self._busy.add(thread)  # in here, for as soon as it is done a signal handler may raise
             while removals := fetch():
                 for key, value, cause in removals:
                     self._tell(key, value, cause)

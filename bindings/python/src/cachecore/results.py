@@ -3,60 +3,41 @@
 from __future__ import annotations
 
 import functools
-import inspect
-import time
+import logging
+import random
 from collections.abc import Callable, Collection, Hashable
-from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from . import durations, scratch
+from .cached_function import CachedClassFunction, CachedFunction, CacheInfo, Decorator
+from .callables import is_async, name_of, refuse_generator, refuse_single_use
+from .claims import Claim
 from .durations import NEVER, Duration
-from .flights import TaskFlights, ThreadFlights
-from .keys import CallKey, key_maker
+from .errors import CacheCoreError, RefusedError
+from .keys import NOT_PLAIN, CallKey, KeyMaker
+from .methods import CachedClassMethod, CachedMethod, CachedStaticMethod
 from .object_cache import ObjectCache
+from .single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from .cached_call import CachedCall
+else:
+    from ._path import CachedCall
 
 P = ParamSpec("P")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
 _ABSENT = scratch.ABSENT
 _DEFAULT = 128
 _UNBOUNDED = 2**62
 
-
-class CacheInfo(NamedTuple):
-    """What functools.lru_cache reports, too."""
-
-    hits: int  #: calls that were answered without running the function themselves
-    misses: int  #: calls that ran it
-    maxsize: int | None
-    currsize: int
+_log = logging.getLogger("cachecore")
 
 
-class CachedFunction(Protocol[P, R_co]):
-    """A function under ``@cached``."""
+class _Results(SingleFlight):
+    """The cache of the results of a function, and the rules by which it keeps them."""
 
-    __name__: str
-    __qualname__: str
-
-    @property
-    def __wrapped__(self) -> Callable[P, R_co]: ...  # the function itself, past the cache
-    @property
-    def cache(self) -> ObjectCache[Any, Any] | None: ...  # None with maxsize=0
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-    @overload
-    def __get__(self, instance: None, owner: type) -> CachedFunction[P, R_co]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> Callable[..., R_co]: ...
-    def cache_info(self) -> CacheInfo: ...
-    def cache_clear(self) -> None: ...
-    def cache_parameters(self) -> dict[str, Any]: ...
-    def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> Hashable: ...
-    def cache_contains(self, *args: P.args, **kwargs: P.kwargs) -> bool: ...
-    def cache_invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool: ...
-
-
-class _Memory(Generic[R]):
-    """What the wrappers of plain and async functions have in common."""
+    cache: ObjectCache[Any, Any] | None
 
     def __init__(
         self,
@@ -69,69 +50,91 @@ class _Memory(Generic[R]):
         ignore: Collection[str],
         condition: Callable[[Any], object] | None,
         stale: Duration | None,
+        none_ttl: Duration | None,
+        early: bool,
+        jitter: Duration | None,
+        single_flight: bool,
         cache: ObjectCache[Any, Any] | None,
     ) -> None:
-        self.function = function
         self.typed = typed
         self.ttl = ttl
         self.condition = condition
-        self.stale = 0.0 if stale is None else durations.ttl_ms(stale, "stale") / 1000
-        if stale is not None and ttl is None:
-            raise ValueError("stale needs a ttl")
+        self.stale = stale
+        self.none_ttl = none_ttl
+        self.early = early
+        self.jitter = 0.0 if jitter is None else durations.ttl_ms(jitter, "jitter") / 1000
+        for name, given in (("stale", stale), ("none_ttl", none_ttl)):
+            durations.ttl_ms(given, name)  # to complain now, not later
+        for name, given in (("stale", stale), ("early", early or None), ("jitter", jitter)):
+            if ttl is None and given is not None:
+                raise ValueError(f"{name} needs a ttl")
         if not callable(ttl):
-            durations.ttl_ms(ttl)  # to complain now, not later
-        make = key_maker(function, typed, key, ignore)
+            ttl_ms = durations.ttl_ms(ttl)
+            if ttl is not None and self.jitter * 1000 >= ttl_ms:
+                raise ValueError("jitter must be less than the ttl")
+        self.calls = KeyMaker(function, typed, key, ignore)
         if cache is None:
-            self.key = make
             self.maxsize = maxsize if maxsize is None else max(0, maxsize)
-            self.cache = (
-                None
-                if maxsize is not None and maxsize <= 0
-                else ObjectCache[Any, Any](_UNBOUNDED if maxsize is None else maxsize)
-            )
+            if maxsize is None or maxsize > 0:
+                cache = ObjectCache(_UNBOUNDED if maxsize is None else maxsize)
+            self.key, self.plain = self.calls.make, self.calls.plain
         else:
-            self.key = lambda arguments, named: CallKey((function, make(arguments, named)))
             self.maxsize = cache.stats().entries_limit
-            self.cache = cache
+            make = self.calls.make
+            self.key = lambda arguments, named: CallKey((function, make(arguments, named)))
+            self.plain = NOT_PLAIN
         self.passed = 0  # calls, where there is no cache
-        self.shared = 0  # misses that somebody else's computation answered
+        super().__init__(
+            cache, function, early=early, single_flight=single_flight, counted=not early
+        )
 
-    def store(self, key: Hashable, value: R) -> None:
-        if self.cache is None or (self.condition is not None and not self.condition(value)):
+    # -- Storing ---------------------------------------------------------------------------------
+
+    def keep(self, claim: Claim, key: Hashable, value: Any) -> None:
+        """Stores a result, unless it was invalidated while it was computed.
+
+        A result that is not to be kept displaces an older one all the same.
+        """
+        refuse_single_use(self.function, value)
+        if not claim.held or self.cache is None:
             return
+        wanted = self.condition is None or self.condition(value)
+        none_ttl = self.none_ttl if value is None else None
+        ttl = 0 if not wanted or none_ttl is not None else self._lifetime(value)
+        try:
+            if wanted and none_ttl is not None:
+                claim.fulfill_absent(none_ttl)
+            elif ttl > 0:
+                claim.fulfill(value, ttl, stale=self.stale)
+            elif claim.stands:
+                self.cache.delete(key)
+        except CacheCoreError as error:  # RefusedError: heavier than the cache may be
+            if not isinstance(error, RefusedError):
+                _log.warning("a result was computed, and could not be kept", exc_info=True)
+
+    def _lifetime(self, value: Any) -> float:
+        """Seconds that a result is to be kept, NEVER for no end; 0 or less: it is not."""
         ttl = self.ttl(value) if callable(self.ttl) else self.ttl
-        if ttl is None or ttl == NEVER:
-            self.cache.set(key, (value, NEVER) if self.stale else value, ttl)
-            return
-        seconds = durations.step_ms(ttl) / 1000
-        if seconds == 0:
-            return  # the function of the result says: not at all
-        if self.stale:
-            fresh_until = time.monotonic() + seconds
-            self.cache.set(key, (value, fresh_until), seconds + self.stale)
-        else:
-            self.cache.set(key, value, seconds)
+        if ttl is None:
+            return NEVER
+        lifetime = durations.result_ttl(ttl)
+        if not self.jitter or lifetime <= 0:
+            return lifetime
+        return lifetime - random.uniform(0, min(self.jitter, lifetime))
 
-    def find(self, key: Hashable, look: Callable[[Any, Any], Any]) -> tuple[Any, bool]:
-        """The value, or ABSENT, and whether it is stale."""
-        found = look(key, _ABSENT)
-        if not self.stale or found is _ABSENT:
-            return found, False
-        value, fresh_until = found
-        return value, time.monotonic() >= fresh_until
-
-    # -- What hangs on the wrapper ---------------------------------------------------------------
+    # -- The helpers of the function -------------------------------------------------------------
 
     def info(self) -> CacheInfo:
         if self.cache is None:
             return CacheInfo(0, self.passed, self.maxsize, 0)
         stats = self.cache.stats()
-        hits, misses = stats.hits + self.shared, stats.misses - self.shared
+        hits = stats.hits + stats.stale_served + self.shared
+        misses = stats.misses - stats.stale_served + self.alone
         return CacheInfo(hits, misses, self.maxsize, stats.entries)
 
     def clear(self) -> None:
-        """Forgets all results and sets the counters to zero."""
-        self.passed = self.shared = 0
+        """Forgets all results, also those that are being computed, and sets the counters to zero."""
+        self.passed = self.shared = self.alone = 0
         if self.cache is not None:
             self.cache.clear()
             self.cache.reset_stats()
@@ -141,142 +144,80 @@ class _Memory(Generic[R]):
         return given if self.ttl is None else {**given, "ttl": self.ttl}
 
     def call_key(self, *args: Any, **kwargs: Any) -> Hashable:
-        """What this call is remembered by."""
+        """What this call is remembered by; TypeError if the function cannot be called so."""
+        self.calls.check(args, kwargs)
         return self.key(args, kwargs)
 
     def contains(self, *args: Any, **kwargs: Any) -> bool:
-        """Whether the result of this call is there."""
-        return self.cache is not None and self.cache.contains(self.key(args, kwargs))
+        """Whether the result of this call is there, and is not stale."""
+        key = self.call_key(*args, **kwargs)
+        return self.cache is not None and self.cache.contains(key)
 
     def invalidate(self, *args: Any, **kwargs: Any) -> bool:
-        """Forgets the result of this call; whether it was there."""
-        return self.cache is not None and self.cache.delete(self.key(args, kwargs))
+        """Forgets the result of this call, also one that is being computed; whether it was there."""
+        key = self.call_key(*args, **kwargs)
+        return self.cache is not None and self.cache.delete(key)
 
-    def dress(self, wrapper: Any) -> Any:
-        functools.update_wrapper(wrapper, self.function)
-        wrapper.cache = self.cache
-        wrapper.cache_info = self.info
-        wrapper.cache_clear = self.clear
-        wrapper.cache_parameters = self.parameters
-        wrapper.cache_key = self.call_key
-        wrapper.cache_contains = self.contains
-        wrapper.cache_invalidate = self.invalidate
-        return wrapper
+    def dress(self, call: Any) -> Any:
+        """Gives what stands for the function its name and its helpers."""
+        call.__name__ = call.__qualname__ = name_of(self.function)
+        functools.update_wrapper(call, self.function)
+        call.cache = self.cache
+        call.cache_info = self.info
+        call.cache_clear = self.clear
+        call.cache_parameters = self.parameters
+        call.cache_key = self.call_key
+        call.cache_contains = self.contains
+        call.cache_invalidate = self.invalidate
+        return call
 
 
-def _plain(memory: _Memory[R], single_flight: bool) -> Any:
-    function, make_key, store, find = memory.function, memory.key, memory.store, memory.find
-    flights = ThreadFlights[R]()
-    cache, stale = memory.cache, bool(memory.stale)
+def _plain(results: _Results) -> Any:
+    function, cache = results.function, results.cache
+
+    def pass_on(*args: Any, **kwargs: Any) -> Any:
+        results.passed += 1
+        value = function(*args, **kwargs)
+        refuse_single_use(function, value)
+        return value
 
     if cache is None:
+        return results.dress(CachedCall(CachedMethod, pass_on))
+    run = (results.begin, function, results.done, results.failed)
+    get = None if results.early else cache.get
+    look = (get, _ABSENT, results.key, results.plain, CallKey)
+    return results.dress(CachedCall(CachedMethod, run, look))
 
-        def pass_on(*args: Any, **kwargs: Any) -> R:
-            memory.passed += 1
-            return cast(R, function(*args, **kwargs))
 
-        return memory.dress(pass_on)
+def _async(results: _Results) -> Any:
+    function, make_key, miss, cache = (
+        results.function,
+        results.key,
+        results.miss_async,
+        results.cache,
+    )
+    get = None if cache is None or results.early else cache.get
 
-    get, peek = cache.get, cache.peek
-
-    def compute(key: Hashable, args: Any, kwargs: Any) -> R:
-        value: R = function(*args, **kwargs)
-        store(key, value)
+    async def pass_on(*args: Any, **kwargs: Any) -> Any:
+        results.passed += 1
+        value = await function(*args, **kwargs)
+        refuse_single_use(function, value)
         return value
 
-    def miss_together(key: Hashable, args: Any, kwargs: Any) -> R:
-        flight = flights.board(key)
-        if flight is None:
-            return compute(key, args, kwargs)
-        if flight.landed:
-            memory.shared += 1
-            return flight.value
-        try:
-            value, _ = find(key, peek)  # it may have been stored since we looked
-            if value is _ABSENT:
-                value = function(*args, **kwargs)
-                store(key, value)
-            else:
-                memory.shared += 1
-            flight.value = value
-            flight.worked = True
-            return cast(R, value)
-        except Exception as error:
-            flight.error = error
-            raise
-        finally:
-            flights.land(key, flight)
-
-    miss = miss_together if single_flight else compute
-
-    if not stale:
-
-        def wrapper(*args: Any, **kwargs: Any) -> R:
-            key = make_key(args, kwargs)
-            value = get(key, _ABSENT)
-            return miss(key, args, kwargs) if value is _ABSENT else value
-
-        return memory.dress(wrapper)
-
-    def stale_wrapper(*args: Any, **kwargs: Any) -> R:
+    async def call(*args: Any, **kwargs: Any) -> Any:
         key = make_key(args, kwargs)
-        value, outdated = find(key, get)
-        if value is _ABSENT:
-            return miss(key, args, kwargs)
-        if outdated:
-            flights.run_aside(key, lambda: compute(key, args, kwargs))
-        return cast(R, value)
+        value = _ABSENT if get is None else get(key, _ABSENT)
+        return await miss(key, args, kwargs) if value is _ABSENT else value
 
-    return memory.dress(stale_wrapper)
-
-
-def _async(memory: _Memory[R], single_flight: bool) -> Any:
-    function, make_key, store, find = memory.function, memory.key, memory.store, memory.find
-    flights = TaskFlights[R]()
-    cache, stale = memory.cache, bool(memory.stale)
-
-    if cache is None:
-
-        async def pass_on(*args: Any, **kwargs: Any) -> R:
-            memory.passed += 1
-            return cast(R, await function(*args, **kwargs))
-
-        return memory.dress(pass_on)
-
-    get = cache.get
-
-    async def compute(key: Hashable, args: Any, kwargs: Any) -> R:
-        value: R = await function(*args, **kwargs)
-        store(key, value)
-        return value
-
-    async def miss(key: Hashable, args: Any, kwargs: Any) -> R:
-        if not single_flight:
-            return await compute(key, args, kwargs)
-        value, first = await flights.run(key, lambda: compute(key, args, kwargs))
-        if not first:
-            memory.shared += 1
-        return value
-
-    async def wrapper(*args: Any, **kwargs: Any) -> R:
-        key = make_key(args, kwargs)
-        if not stale:
-            value = get(key, _ABSENT)
-            return await miss(key, args, kwargs) if value is _ABSENT else value
-        value, outdated = find(key, get)
-        if value is _ABSENT:
-            return await miss(key, args, kwargs)
-        if outdated:
-            flights.run_aside(key, lambda: compute(key, args, kwargs))
-        return cast(R, value)
-
-    return memory.dress(wrapper)
+    run = pass_on if cache is None else call
+    wrapper: Any = CachedCall(CachedMethod, run)
+    # What inspect.iscoroutinefunction looks for in what is no function.
+    wrapper.__code__, wrapper.__defaults__, wrapper.__kwdefaults__ = run.__code__, None, None
+    return results.dress(wrapper)
 
 
-class _Decorator(Protocol):
-    def __call__(self, function: Callable[P, R], /) -> CachedFunction[P, R]: ...
-
-
+@overload
+def cached(function: classmethod[Any, P, R], /) -> CachedClassFunction[P, R]: ...
 @overload
 def cached(function: Callable[P, R], /) -> CachedFunction[P, R]: ...
 @overload
@@ -289,11 +230,14 @@ def cached(
     ignore: Collection[str] = ...,
     condition: Callable[[Any], object] | None = ...,
     stale: Duration | None = ...,
+    none_ttl: Duration | None = ...,
+    early: bool = ...,
+    jitter: Duration | None = ...,
     single_flight: bool = ...,
     cache: ObjectCache[Any, Any] | None = ...,
-) -> _Decorator: ...
+) -> Decorator: ...
 def cached(
-    function: Callable[..., Any] | None = None,
+    function: Any = None,
     /,
     *,
     maxsize: int | None = _DEFAULT,
@@ -303,6 +247,9 @@ def cached(
     ignore: Collection[str] = (),
     condition: Callable[[Any], object] | None = None,
     stale: Duration | None = None,
+    none_ttl: Duration | None = None,
+    early: bool = False,
+    jitter: Duration | None = None,
     single_flight: bool = True,
     cache: ObjectCache[Any, Any] | None = None,
 ) -> Any:
@@ -311,31 +258,59 @@ def cached(
     maxsize: most results kept, the least recently used going first; None: all; 0: none.
         128 by default, as with functools.
     ttl: their lifetime, in seconds or as a timedelta; or a function of the result that
-        returns it, where None is for ever and 0 not at all.
+        returns it, where None is for ever and 0 or less not at all.
     typed: 3 and 3.0 are different arguments.
     key: a function of the arguments that returns what the call is remembered by.
     ignore: names of parameters that make no difference.
     condition: a function of the result: whether to keep it.
-    stale: so long after its lifetime a result is still given, while one thread or task
+    stale: so many seconds after its lifetime a result is still given, while one thread or task
         computes the next.  If that fails it is logged, and tried again at the next call.
-    single_flight: who wants a result that is being computed waits for it.
+    none_ttl: None is no result, but says that there is none: it is kept for so many seconds, whatever
+        ``ttl`` is, and never stale.  Without it, None is a result like others.
+    early: have one thread or task compute a result anew a little before its lifetime ends.  Each call is
+        elected with a probability that rises with the time that the result took, and as the
+        end comes closer.  A hit costs some microseconds more.
+    jitter: each lifetime is shorter by a random time up to this one, so that results which were
+        computed together do not expire together.  Less than ttl.  (That of a cache is a part of
+        each lifetime, not a time.)
+    single_flight: who wants a result that is being computed waits for it, in any thread or event
+        loop.  False: computes it, too; the first one's result is stored.
     cache: an ObjectCache to keep the results in, shared with others; its bounds count, and its
-        statistics and ``cache_clear`` are those of all.
+        statistics and ``cache_clear`` are those of all.  A result heavier than it may hold is
+        returned, and not kept.
 
-    Arguments must be hashable unless ``key`` makes something hashable of them.  What the function raises
-    reaches all who wait, and is not kept.  None is a result like others.  ``cache_info``,
-    ``cache_clear``, ``cache_parameters`` and ``__wrapped__`` are as with functools; besides there are
-    ``cache_invalidate(*args)``, ``cache_contains(*args)``, ``cache_key(*args)`` and ``cache``.
-    For a method, ``self`` is an argument, and part of the key unless ignored.
+    Arguments must be hashable unless ``key`` makes something hashable of them.  A call is one however it is
+    written, by position, by name or with a default left out.  What the function raises reaches all
+    who wait, and is not kept.  A newer result that is not kept displaces
+    an older one.
+
+    ``cache_info``, ``cache_clear``, ``cache_parameters`` and ``__wrapped__`` are as with functools; besides
+    there are ``cache_invalidate(*args)``, ``cache_contains(*args)``, ``cache_key(*args)``, which raise
+    TypeError for what is no call of the function, and ``cache``.  What is invalidated while it is computed
+    is given to those who asked before, and is not stored.  For a method, ``self`` is an argument, and
+    part of the key unless ignored; ``obj.method.cache_invalidate(*args)`` gives it by itself.
 
     Of an async function it is the result that is kept, not the coroutine.  A caller that is
-    cancelled leaves the others waiting; the last one to go cancels the computation.
+    cancelled leaves the others waiting; the last one to go cancels the computation, and waits
+    for its cleaning up.  TypeError for generators, and for results that can be used only once.
     """
+    if not isinstance(cache, (ObjectCache, type(None))):
+        raise TypeError(f"cache must be an ObjectCache, not {type(cache).__name__!r}")
     if cache is not None and maxsize != _DEFAULT:
         raise TypeError("a cache brings its own bounds: no maxsize with it")
 
-    def decorate(function: Callable[..., Any]) -> Any:
-        memory = _Memory[Any](
+    def decorate(function: Any) -> Any:
+        if isinstance(function, staticmethod):
+            return CachedStaticMethod(decorate(function.__func__))
+        if isinstance(function, classmethod):
+            return CachedClassMethod(decorate(function.__func__))
+        if not callable(function):
+            raise TypeError(
+                f"@cached takes a function, not {type(function).__name__!r} (options go by name:"
+                " @cached(maxsize=...); @property goes above @cached)"
+            )
+        refuse_generator(function)
+        results = _Results(
             function,
             maxsize=maxsize,
             ttl=ttl,
@@ -344,13 +319,12 @@ def cached(
             ignore=ignore,
             condition=condition,
             stale=stale,
+            none_ttl=none_ttl,
+            early=early,
+            jitter=jitter,
+            single_flight=single_flight,
             cache=cache,
         )
-        make = _async if inspect.iscoroutinefunction(function) else _plain
-        return make(memory, single_flight)
+        return (_async if is_async(function) else _plain)(results)
 
-    if function is None:
-        return decorate
-    if not callable(function):
-        raise TypeError("@cached takes its options by name: @cached(maxsize=...)")
-    return decorate(function)
+    return decorate if function is None else decorate(function)

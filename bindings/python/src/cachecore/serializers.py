@@ -20,15 +20,20 @@ class Serializer(Protocol[V]):
     def loads(self) -> Callable[[bytes], V]: ...
 
 
-#: "json": what JSON knows.  "str": text.  "pickle": any object, to be used only where nobody
+#: "json": what ``json.dumps`` takes; back comes ``json.loads`` of it: lists for tuples, strings for the
+#: keys of a dict.  "str": text that has a UTF-8 encoding.  "pickle": any object, to be used only where
 #: else can write to the cache.
 Named: TypeAlias = Literal["json", "pickle", "str"]
 
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_escaped = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _json_dumps(value: Any) -> bytes:
-    return _compact(value).encode()
+    try:
+        return _compact(value).encode()
+    except UnicodeEncodeError:  # a lone surrogate, as of a file's name, has no UTF-8
+        return _escaped(value).encode()
 
 
 _NAMED: Final[dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any]]]] = {

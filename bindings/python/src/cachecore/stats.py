@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from . import _native
+from .arguments import HandedKey
 from .durations import seconds_left
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,12 @@ class Stats:
     refused: int  #: writes that stored nothing: too large, full, no memory
     bytes_resident: int  #: memory held from the system, free space kept for new entries included
     removals_lost: int  #: removals dropped, for want of memory, before they were taken
-    expired: int  #: entries that have expired and are still there
+    expired: int  #: entries past their deadline that are still there, ``stale`` and ``absent`` included
     entries_before: int  #: entries there when the counters began
+    stale: int  #: values past their deadline that may still be served
+    absent: int  #: entries that say that there is no value
+    stale_served: int  #: answers that were such a value; each is one of ``misses``, too
+    absent_served: int  #: answers that there is no value; each is one of ``misses``, too
 
     @property
     def hit_rate(self) -> float:
@@ -42,6 +49,25 @@ class Stats:
     @classmethod
     def of(cls, native: _native.Stats) -> Stats:
         return cls(*(getattr(native, field.name) for field in fields(cls)))
+
+
+@dataclass(frozen=True, slots=True)
+class SharedInfo:
+    """Of a cache that processes share: counters of all of them, since the file was made."""
+
+    processes: int  #: that have it open now
+    max_processes: int  #: that may have it open at once
+    warm: bool  #: there were entries when it was last opened by a process that found no other
+    unlinked: bool  #: the file is no longer at its path; who opens that has another cache
+    recoveries: int  #: shards put right after a process died
+    entries_lost: int  #: entries that this cost
+    borrows_reclaimed: int  #: acquired values taken back from the dead
+    region_bytes: int  #: size of the file, which is sparse
+
+    @classmethod
+    def of(cls, native: _native.SharedInfo) -> SharedInfo:
+        values = {field.name: getattr(native, field.name) for field in fields(cls)}
+        return cls(**values | {"warm": bool(native.warm), "unlinked": bool(native.unlinked)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +91,36 @@ class EntryInfo:
         )
 
 
-class ScanRecord(NamedTuple):
+class Found(NamedTuple, Generic[V]):
+    """A value, and what was known of the entry just before it was read."""
+
+    value: V
+    version: int  #: for compare_and_set; differs for every value ever stored under the key
+    ttl: float  #: time left to live; NEVER if it does not expire
+    age: float  #: since the value was stored
+    idle: float  #: since it was stored, touched or read
+
+    @classmethod
+    def of(cls, value: V, info: EntryInfo) -> Found[V]:
+        return cls(value, info.version, info.ttl, info.age, info.idle)
+
+
+class ScanRecord(NamedTuple, Generic[HandedKey]):
     """An entry that a scan came across."""
 
-    key: bytes
+    key: HandedKey
     value_size: int
     ttl: float  #: time left to live; NEVER if it does not expire
 
-    @classmethod
-    def unpack(cls, records: bytes) -> Iterator[ScanRecord]:
-        """The records that the library wrote."""
+    @staticmethod
+    def unpack(records: bytes, text: bool = False) -> Iterator[ScanRecord[Any]]:
+        """The records that the library wrote; with ``text``, their keys as str."""
         unpack, header = _native.SCAN_RECORD.unpack_from, _native.SCAN_RECORD.size
         at = 0
         while at < len(records):
             record_size, key_size, value_size, ttl_ms = unpack(records, at)
             key = records[at + header : at + header + key_size]
-            yield cls(key, value_size, seconds_left(ttl_ms))
+            yield ScanRecord(bytes.decode(key) if text else key, value_size, seconds_left(ttl_ms))
             at += record_size
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from . import _native
 from .durations import Duration, interval_ms, slice_us, timeout_ms
 from .stats import SweeperState, SweeperStatus
 
-if TYPE_CHECKING:
-    from .cache import Cache
+
+class Swept(Protocol):
+    """What of a cache its sweeper uses."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def _run(self, function: Callable[..., int], *arguments: Any) -> int: ...
 
 
 class Sweeper:
@@ -26,8 +33,13 @@ class Sweeper:
 
     __slots__ = ("_cache",)
 
-    def __init__(self, cache: Cache[Any]) -> None:
+    def __init__(self, cache: Swept) -> None:
         self._cache = cache
+
+    @property
+    def cache(self) -> Any:
+        """The Cache that it sweeps."""
+        return self._cache
 
     def start(
         self,

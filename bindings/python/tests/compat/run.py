@@ -2,7 +2,8 @@
 
 CPython's TestLRU runs on @cached, cachetools' tests of its LRUCache on ObjectCache, each on both paths
 to the library.  Nothing of them is kept here: the first comes with the interpreter, the second
-from PyPI's source distribution, for the time of the run.  Prints what passed of what was run, and why
+from PyPI's source distribution, for the time of the run; constraints.txt says which version
+(PIP_CONSTRAINT, as pip itself reads it), and without it the newest.  Prints what passed of what was run, and why
 the rest was not; fails if anything did.
 """
 

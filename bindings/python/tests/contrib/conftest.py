@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from policy.running import pytest_pyfunc_call
 
 from cachecore import Cache
-
-__all__ = ["pytest_pyfunc_call"]
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,6 +57,12 @@ def test_none_is_a_value(at: str) -> None:
     assert django.get("none", "default") is None
     assert django.get_or_set("none", "other") is None
     assert django.get_many(["none", "absent"]) == {"none": None}
+
+
+def test_many_keys_of_one_name(at: str) -> None:
+    django = opened(at)
+    django.set("1", "one")
+    assert django.get_many([1, "1"]) == {1: "one", "1": "one"}  # as Django's own do
 
 
 def test_aliases_of_one_location_share_a_cache() -> None:
@@ -111,6 +119,57 @@ def test_incr_is_atomic_and_keeps_the_deadline(at: str, cache: Cache[bytes]) -> 
     django.set("text", "x")
     with pytest.raises(TypeError):
         django.incr("text")
+
+
+def test_a_default_is_called_once_for_all(at: str) -> None:
+    django = opened(at)
+    calls: list[int] = []
+    found: list[object] = []
+
+    def default() -> list[int]:
+        calls.append(1)
+        time.sleep(0.05)
+        return [7]
+
+    def ask() -> None:
+        found.append(django.get_or_set("k", default, 100))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == [[7]] * 8 and len(calls) == 1
+    assert len(set(map(id, found))) == 8  # copies, as from get
+
+
+def test_what_is_deleted_while_it_is_computed_is_not_stored(at: str) -> None:
+    django = opened(at)
+
+    def default() -> int:
+        django.delete("k")
+        return 7
+
+    assert django.get_or_set("k", default) == 7 and "k" not in django
+    assert asyncio.run(django.aget_or_set("k", default)) == 7 and "k" not in django
+
+
+def test_get_or_set_as_django_has_it(at: str, cache: Cache[bytes]) -> None:
+    django = opened(at)
+    assert django.get_or_set("k", 1, 50) == 1 and cache.ttl(":1:k") == 50
+    assert django.get_or_set("k", 2) == 1 and django.get_or_set("k", 2, version=2) == 2
+    assert django.get_or_set("over", lambda: 3, 0) == 3 and "over" not in django
+    with pytest.raises(ZeroDivisionError):
+        django.get_or_set("failed", lambda: 1 // 0)
+    assert "failed" not in django
+
+
+def test_get_or_set_without_room(caplog: pytest.LogCaptureFixture) -> None:
+    django = opened("tiny", OPTIONS={"MAX_BYTES": 65536})
+    large = b"x" * 100_000
+    assert django.get_or_set("k", lambda: large) == large and "k" not in django
+    assert caplog.messages == ["value_too_large"]
+    backend._by_location.clear()
 
 
 async def test_asynchronous_methods_stay_on_their_thread(at: str) -> None:

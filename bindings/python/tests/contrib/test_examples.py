@@ -26,11 +26,6 @@ def run_example(path: Path) -> str:
     return run.stdout
 
 
-def test_asyncio_policy() -> None:
-    output = run_example(EXAMPLES / "asyncio_policy.py")
-    assert "forgotten: 1" in output and "healthy: True" in output
-
-
 def test_fastapi_app() -> None:
     pytest.importorskip("fastapi")
     pytest.importorskip("prometheus_client")

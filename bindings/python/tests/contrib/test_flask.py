@@ -1,54 +1,26 @@
-"""cachelib and Flask-Caching; cachelib's own tests are run by tests/compat_frameworks."""
+"""Flask-Caching."""
+
+# mypy: disable-error-code="import-untyped"
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from cachecore import NEVER, Cache
+flask = pytest.importorskip("flask")
+caching = pytest.importorskip("flask_caching")
 
-pytest.importorskip("cachelib")
-
-from cachecore.contrib.cachelib import CacheCoreCache  # noqa: E402
-
-
-def test_timeouts_are_cachelibs(cache: Cache[bytes]) -> None:
-    lib = CacheCoreCache(default_timeout=300, cache=cache)
-    for key, timeout in {"default": None, "ever": 0, "short": timedelta(seconds=0.5)}.items():
-        assert lib.set(key, 1, timeout) is True
-    assert [cache.ttl(key) for key in ("default", "ever", "short")] == [300, NEVER, 1]
-    assert lib.set("ever", 1, -1) is False and not lib.has("ever")
-    assert CacheCoreCache(default_timeout=0, cache=cache).set("k", 1) and cache.ttl("k") == NEVER
+NAME = "cachecore.contrib.flask.CacheCoreCache"
 
 
-def test_operations(cache: Cache[bytes]) -> None:
-    lib = CacheCoreCache(cache=cache)
-    assert lib.set_many({"a": [1], "b": None}) == ["a", "b"]
-    assert lib.get_many("a", "x", "b") == [[1], None, None]
-    assert lib.get_dict("a") == {"a": [1]}
-    assert lib.add("a", 2) is False and lib.add("c", 3, 9) is True and cache.ttl("c") == 9
-    assert (lib.inc("c", 2), lib.dec("c"), lib.inc("new", 5)) == (5, 4, 5)
-    assert cache.ttl("c") == 9 and cache.ttl("new") == 300
-    assert lib.delete("a") is True and lib.delete("a") is False
-    assert lib.delete_many("b", "c") == ["b", "c"]
-    assert lib.clear() is True and len(cache) == 0
-
-
-def test_a_value_too_large_is_not_stored() -> None:
-    lib = CacheCoreCache(max_bytes=65536)
-    assert lib.set("key", b"x" * 100_000) is False
-    assert lib.set_many({"a": 1, "b": b"x" * 100_000}) == ["a"]
-
-
-def test_flask_caching() -> None:
-    flask = pytest.importorskip("flask")
-    caching = pytest.importorskip("flask_caching")
+def test_views_are_cached() -> None:
     app = flask.Flask("app")
     cache = caching.Cache(
         app,
         config={
-            "CACHE_TYPE": "cachecore.contrib.flask.CacheCoreCache",
+            "CACHE_TYPE": NAME,
             "CACHE_DEFAULT_TIMEOUT": 30,
             "CACHE_OPTIONS": {"threshold": None, "max_bytes": 1 << 20},
         },
@@ -68,9 +40,61 @@ def test_flask_caching() -> None:
     assert (stats.hits, stats.bytes_limit, stats.entries_limit) == (2, 1 << 20, 0)
     assert 29 < engine.ttl(next(iter(engine))) <= 30
 
-    name = "cachecore.contrib.flask.CacheCoreCache"
     for threshold, options in ((500, {}), (70, {"CACHE_THRESHOLD": 70})):
-        bounded = caching.Cache(app, config={"CACHE_TYPE": name, **options})
+        bounded = caching.Cache(app, config={"CACHE_TYPE": NAME, **options})
         with app.app_context():
             stats = bounded.cache.engine.stats()
         assert stats.entries_limit == threshold
+
+
+def opened(**config: Any) -> Any:
+    """Flask-Caching's cache, and an application for whose context it is."""
+    app = flask.Flask("app")
+    return caching.Cache(app, config={"CACHE_TYPE": NAME, **config}), app
+
+
+def test_lifetimes_of_the_configuration() -> None:
+    for given in (60, timedelta(seconds=59.5)):
+        cache, app = opened(CACHE_DEFAULT_TIMEOUT=given)
+        with app.app_context():
+            assert cache.set("key", 1) is True
+            assert 59 < cache.cache.engine.ttl("key") <= 60
+
+
+def test_memoize_and_operations() -> None:
+    cache, app = opened()
+    made: list[int] = []
+
+    @cache.memoize(timeout=50)  # type: ignore[untyped-decorator, unused-ignore]
+    def double(number: int) -> int:
+        made.append(number)
+        return number * 2
+
+    with app.app_context():
+        assert [double(2), double(2)] == [4, 4] and made == [2]
+        cache.delete_memoized(double, 2)
+        assert double(2) == 4 and made == [2, 2]
+        assert cache.set("a", 1) and cache.add("a", 2) is False and cache.get("a") == 1
+        assert cache.set_many({"x": 1, "y": 2}) and cache.get_many("x", "y", "z") == [1, 2, None]
+        assert cache.delete_many("x", "absent", "y") == ["x", "absent", "y"]
+        assert cache.get_many("x", "y") == [None, None]
+        assert (cache.cache.inc("n", 5), cache.cache.dec("n", 2)) == (5, 3)
+        assert cache.set("a", 1, timeout=-1) is False and not cache.has("a")
+        cache.clear()
+
+
+def test_a_value_too_large_is_not_stored(caplog: pytest.LogCaptureFixture) -> None:
+    cache, app = opened(CACHE_OPTIONS={"threshold": None, "max_bytes": 65536})
+    with app.app_context():
+        cache.set("key", 1)
+        assert cache.set("key", b"x" * 100_000) is False and cache.get("key") is None
+    assert caplog.messages == ["value_too_large"]
+
+
+def test_arguments_by_position_go_before_the_settings() -> None:
+    cache, app = opened(CACHE_ARGS=[5])
+    with app.app_context():
+        cache.set_many({str(number): number for number in range(10)})
+        assert cache.cache.engine.count() == 5 and cache.cache.default_timeout == 300
+    cache, _ = opened(CACHE_ARGS=[5, 7], CACHE_DEFAULT_TIMEOUT=9)
+    assert cache.cache.default_timeout == 7

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
-import re
 
 from cachecore import Cache
+from cachecore.contrib.cleanup import CacheCleanupTask
 from cachecore.contrib.logging import JSONFormatter, log_stats
-from cachecore.policy import PolicyCache
 
 from .conftest import used
 
@@ -37,14 +36,12 @@ class Written:
 
 async def test_events_are_names_and_details_fields() -> None:
     with Written() as written:
-        policy = PolicyCache(ttl_seconds=30)
-        await policy.close()
-        await policy.get("a user", "an action", "a resource")
-    begun, failed = written.lines
-    assert begun["event"] == "policy_cache_initialized" and begun["ttl_seconds"] == 30
-    assert (failed["level"], failed["logger"]) == ("warning", "cachecore.policy")
-    assert failed["event"] == "policy_cache_get_error" and failed["error_type"] == "ClosedError"
-    assert not re.search("a user|an action|a resource", str(failed))  # who asked what is not logged
+        task = CacheCleanupTask(Cache(1), interval=30)
+        task.reset_metrics()
+    begun, reset = written.lines
+    assert begun["event"] == "cache_cleanup_task_initialized" and begun["interval_seconds"] == 30
+    assert (reset["level"], reset["logger"]) == ("info", "cachecore.cleanup")
+    assert reset["event"] == "cache_cleanup_metrics_reset"
 
 
 def test_statistics_and_what_json_cannot_say(cache: Cache[bytes]) -> None:

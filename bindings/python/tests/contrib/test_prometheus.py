@@ -10,17 +10,12 @@ import pytest
 from conftest import run_python
 
 from cachecore import Cache
-from cachecore.policy import PolicyCache
 
 from .conftest import used
 
 prometheus = pytest.importorskip("prometheus_client")
 
-from cachecore.contrib.prometheus import (  # noqa: E402
-    CacheCollector,
-    CachePusher,
-    PolicyCollector,
-)
+from cachecore.contrib.prometheus import CacheCollector, CachePusher  # noqa: E402
 
 
 def value(registry: object, name: str, **labels: str) -> float | None:
@@ -58,25 +53,6 @@ def test_a_closed_cache_is_left_out() -> None:
     closed.close()
     assert value(registry, "cachecore_entries", cache="open") == 0
     assert value(registry, "cachecore_entries", cache="closed") is None
-
-
-async def test_a_policy_cache() -> None:
-    registry = prometheus.CollectorRegistry()
-    policy = PolicyCache()
-    registry.register(PolicyCollector(policy))
-    await policy.set("u", "a", "r", {"allow": True})
-    await policy.get("u", "a", "r")
-    await policy.get("u", "a", "other")
-    await policy.close()
-    await policy.get("u", "a", "r")
-    here = {"implementation": "cachecore"}
-    name = "cachecore_policy_requests_total"
-    counted = {
-        r: value(registry, name, result=r, **here) for r in ("hit", "miss", "stale", "error")
-    }
-    assert counted == {"hit": 1, "miss": 1, "stale": 0, "error": 1}
-    assert value(registry, "cachecore_policy_errors_total", operation="get", **here) == 1
-    assert value(registry, "cachecore_policy_lookup_duration_seconds_count", **here) == 3
 
 
 def test_a_pusher_adds_what_is_new(cache: Cache[bytes]) -> None:

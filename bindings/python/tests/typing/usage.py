@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, MutableMapping
+from pathlib import Path
 from typing import Any, assert_type
 
-from cachecore import Cache, CacheInfo, Cause, ObjectCache, Removal, Stats, cached
+from cachecore import Cache, CacheInfo, Cause, Found, ObjectCache, Removal, Stats, cached
 
 plain = Cache(10, ttl=60)
 assert_type(plain, Cache[bytes])
@@ -15,20 +16,56 @@ assert_type(plain.get("k", 7), bytes | int)
 assert_type(plain.peek("k"), bytes | None)
 assert_type(plain.peek("k", 7), bytes | int)
 assert_type(plain["k"], bytes)
+assert_type(plain.get_with_info("k"), Found[bytes] | None)
 assert_type(plain.get_many(["k"]), dict[str, bytes])
 assert_type(plain.pop("k", None), bytes | None)
 plain.set("k", bytearray(b"v"), ttl=1.5)
 assert_type(plain.add("k", b"v"), bool)
 assert_type(plain.stats(), Stats)
+assert_type(plain.save("file"), int)
+assert_type(plain.load(Path(b"file".decode())), int)
 assert_type(plain.take_removals(), list[Removal])
-as_mapping: MutableMapping[bytes | str, bytes] = plain
+as_mapping: MutableMapping[bytes, bytes] = plain
 
 texts = Cache(10, serializer="str", max_bytes=1 << 20)
 assert_type(texts, Cache[str])
 assert_type(texts["k"], str)
+assert_type(texts.get_with_info("k"), Found[str] | None)
 texts["k"] = "v"
 assert_type(Cache(10, serializer="json")["k"], Any)
 assert_type(Cache(10, serializer=json), Cache[Any])
+
+assert_type(list(plain), list[bytes])
+assert_type(plain.popitem(), tuple[bytes, bytes])
+assert_type([record.key for record in plain.scan_records()], list[bytes])
+
+named = Cache(10, decode_keys=True)
+assert_type(named, Cache[bytes, str])
+named_as_mapping: MutableMapping[str, bytes] = named
+assert_type(Cache(10, decode_keys=False), Cache[bytes])
+assert_type(Cache(10, serializer="str", decode_keys=True, jitter=0.1), Cache[str, str])
+assert_type(Cache(10, serializer="json", decode_keys=True), Cache[Any, str])
+assert_type(Cache(10, decode_keys=len("flag") > 1), Cache[Any, Any])
+assert_type(list(named), list[str])
+assert_type(list(named.keys()), list[str])
+assert_type(list(named.items()), list[tuple[str, bytes]])
+assert_type(list(named.scan()), list[str])
+assert_type([record.key for record in named.scan_records()], list[str])
+assert_type(named.popitem(), tuple[str, bytes])
+assert_type(named.coldest(1), list[str])
+assert_type(named.hottest(1), list[str])
+assert_type(named.get_many([b"k"]), dict[bytes, bytes])
+assert_type(dict(named), dict[str, bytes])
+for key in named:
+    assert_type(named[key], bytes)
+
+
+def of_any_values(cache: Cache[Any, str]) -> list[str]:
+    return cache.coldest(1)
+
+
+of_any_values(named)
+of_any_values(plain)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 objects = ObjectCache[tuple[int, str], list[int]](10, weigher=lambda key, value: len(value))
 assert_type(objects.get((1, "a")), list[int] | None)
@@ -64,15 +101,49 @@ class Owner:
     def method(self, x: int) -> bytes:
         return b""
 
+    @cached
+    async def asynchronous(self, x: int) -> str:
+        return ""
+
+    @classmethod
+    @cached
+    def of_class(cls, x: int) -> str:
+        return ""
+
+    @cached(ttl=5)
+    @classmethod
+    def over_class(cls, x: int) -> str:
+        return ""
+
+    @staticmethod
+    @cached
+    def static(x: int) -> float:
+        return 1.0
+
 
 assert_type(bare(1, y="a"), float)
 assert_type(with_options(1, "a"), list[int])
 assert_type(bare.cache_info(), CacheInfo)
 assert_type(bare.cache_invalidate(1), bool)
-assert_type(Owner().method(1), bytes)
+owner = Owner()
+assert_type(owner.method(1), bytes)
+assert_type(owner.method.cache_invalidate(1), bool)
+assert_type(Owner.method(owner, 1), bytes)
+assert_type(Owner.method.cache_invalidate(owner, 1), bool)
+assert_type(Owner.of_class(1), str)
+assert_type(owner.of_class(1), str)
+assert_type(Owner.over_class(1), str)
+assert_type(Owner.of_class.cache_contains(1), bool)
+assert_type(Owner.static(1), float)
+assert_type(owner.static(1), float)
+owner.method("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+owner.method.cache_invalidate("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Owner.of_class("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Owner.over_class("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 wrapped: Callable[..., float] = bare.__wrapped__
 bare("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def awaiting() -> None:
     assert_type(await asynchronous(1), str)
+    assert_type(await owner.asynchronous(1), str)

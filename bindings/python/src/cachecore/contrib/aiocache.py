@@ -11,13 +11,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any, Literal
+
+from .extras import needs
+
+needs("aiocache", "aiocache")
 
 from aiocache.base import BaseCache
 from aiocache.serializers import JsonSerializer
 
 from ..cache import Cache
 from ..durations import NEVER
+from ..sharing import Place
+from .contents import Contents, seconds
 
 
 def _content(value: Any) -> bytes:
@@ -29,15 +36,16 @@ def _content(value: Any) -> bytes:
     raise TypeError(f"the serializer must make text or bytes, not {type(value).__name__!r}")
 
 
-def _lifetime(ttl: float | None) -> float:
-    """None and 0 alike are for ever."""
-    return ttl or NEVER
+def _lifetime(ttl: float | timedelta | None) -> float:
+    """None and 0 alike are for ever; less than 0 is over at once."""
+    return seconds(ttl or NEVER)
 
 
 class CacheCoreCache(BaseCache):
     """Values serialized, as JSON unless told otherwise, in the memory of this process.
 
-    No method waits for anything; ``timeout`` never strikes.
+    No method waits for anything, so that ``timeout`` has no effect.  A value that is larger than the
+    cache can hold is logged and not stored.
     """
 
     NAME = "cachecore"
@@ -49,17 +57,21 @@ class CacheCoreCache(BaseCache):
         max_entries: int | None = None,
         max_bytes: int | None = None,
         policy: Literal["lru", "adaptive"] = "lru",
-        cache: Cache[bytes] | None = None,
+        shared: Place | None = None,
+        cache: Cache[bytes, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """cache: use this one.  Without it and without a bound: 10000 entries."""
+        """shared: as of cachecore.Cache.  cache: use this one.  Without it and without a bound: 10000 entries."""
         super().__init__(serializer=serializer or JsonSerializer(), **kwargs)
         if max_entries is None and max_bytes is None:
             max_entries = 10_000
         #: The cachecore.Cache: statistics, the sweeper, ...
         self.engine = (
-            Cache(max_entries, max_bytes=max_bytes, policy=policy) if cache is None else cache
+            Cache(max_entries, max_bytes=max_bytes, policy=policy, shared=shared)
+            if cache is None
+            else cache
         )
+        self._contents = Contents(self.engine)
 
     @classmethod
     def parse_uri_path(cls, path: str) -> dict[str, str]:
@@ -87,26 +99,26 @@ class CacheCoreCache(BaseCache):
         _cas_token: Any = None,
         _conn: Any = None,
     ) -> Any:
-        if _cas_token is None:
-            self.engine.set(key, _content(value), _lifetime(ttl))
-            return True
-        info = self.engine.inspect(key)
-        if info is None or self.engine.get(key) != _content(_cas_token):
-            return 0
+        """False if there was no room; with a token, 0 if that is no longer the value."""
         content, lifetime = _content(value), _lifetime(ttl)
-        return int(self.engine.compare_and_set(key, content, info.version, lifetime))
+        if _cas_token is None:
+            return self._contents.set(key, content, lifetime) or lifetime <= 0
+        info = self.engine.inspect(key)
+        if info is None or self.engine.peek(key) != _content(_cas_token):
+            return 0
+        return int(self._contents.compare_and_set(key, content, info.version, lifetime))
 
     async def _multi_set(
         self, pairs: Iterable[tuple[str, Any]], ttl: float | None = None, _conn: Any = None
     ) -> bool:
         contents = {key: _content(value) for key, value in pairs}
-        self.engine.set_many(contents, _lifetime(ttl))
-        return True
+        return not self._contents.set_many(contents, _lifetime(ttl))
 
     async def _add(self, key: str, value: Any, ttl: float | None = None, _conn: Any = None) -> bool:
-        if not self.engine.add(key, _content(value), _lifetime(ttl)):
+        stored = self._contents.add(key, _content(value), _lifetime(ttl))
+        if not stored and self.engine.contains(key):
             raise ValueError(f"Key {key} already exists, use .set to update the value")
-        return True
+        return stored
 
     async def _exists(self, key: str, _conn: Any = None) -> bool:
         return self.engine.contains(key)
@@ -116,7 +128,7 @@ class CacheCoreCache(BaseCache):
         return self.engine.increment(key, delta, ttl=NEVER)
 
     async def _expire(self, key: str, ttl: float, _conn: Any = None) -> bool:
-        return self.engine.touch(key, _lifetime(ttl))
+        return self._contents.touch(key, _lifetime(ttl))
 
     async def _delete(self, key: str, _conn: Any = None) -> int:
         return int(self.engine.delete(key))
@@ -135,5 +147,5 @@ class CacheCoreCache(BaseCache):
         return getattr(self.engine, command)(*args, **kwargs)
 
     async def _redlock_release(self, key: str, value: Any) -> int:
-        """Between the two steps no other task of this loop can get in."""
+        """No other task of this loop runs between the two steps; one of another thread may."""
         return int(self.engine.get(key) == _content(value) and self.engine.delete(key))

@@ -9,17 +9,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
+
+from .extras import needs
+
+needs("cachelib", "cachelib")
 
 from cachelib import BaseCache
 
 from ..cache import Cache
 from ..durations import NEVER
+from ..sharing import Place
+from .contents import seconds
 from .pickled import MISSING, PickledCache
 
 Timeout = int | timedelta | None
+
+
+def _rounded(timeout: int | timedelta) -> int:
+    return math.ceil(seconds(timeout)) if isinstance(timeout, timedelta) else timeout
 
 
 class CacheCoreCache(BaseCache):
@@ -37,21 +48,28 @@ class CacheCoreCache(BaseCache):
         *,
         max_bytes: int | None = None,
         policy: Literal["lru", "adaptive"] = "lru",
-        cache: Cache[bytes] | None = None,
+        shared: Place | None = None,
+        cache: Cache[bytes, Any] | None = None,
     ) -> None:
-        """threshold: most entries; without it and without max_bytes: 10000.  cache: use this."""
-        super().__init__(default_timeout, ignore_delete_many_errors)
+        """threshold: most entries; without it and without max_bytes: 10000.  shared: as of
+        cachecore.Cache.  cache: use this.
+
+        ignore_delete_many_errors has no effect: a deletion does not fail.
+        """
+        super().__init__(_rounded(default_timeout))
+        self.ignore_delete_many_errors = ignore_delete_many_errors
         if threshold is None and max_bytes is None:
             threshold = 10_000
         #: The cachecore.Cache: statistics, the sweeper, ...
         self.engine = (
-            Cache(threshold, max_bytes=max_bytes, policy=policy) if cache is None else cache
+            Cache(threshold, max_bytes=max_bytes, policy=policy, shared=shared)
+            if cache is None
+            else cache
         )
         self._values = PickledCache(self.engine)
 
     def _lifetime(self, timeout: Timeout) -> float:
-        seconds: float = self._normalize_timeout(timeout)
-        return NEVER if seconds == 0 else seconds
+        return _rounded(self.default_timeout if timeout is None else timeout) or NEVER
 
     def get(self, key: str) -> Any:
         return self._values.get(key)
@@ -64,6 +82,11 @@ class CacheCoreCache(BaseCache):
 
     def delete(self, key: str) -> bool:
         return self.engine.delete(key)
+
+    def delete_many(self, *keys: str) -> list[str]:
+        """All the keys: one that was absent counts as deleted, as in cachelib."""
+        self.engine.delete_many(keys)
+        return list(keys)
 
     def has(self, key: str) -> bool:
         return self.engine.contains(key)

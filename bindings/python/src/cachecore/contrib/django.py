@@ -19,10 +19,15 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Any
 
+from .extras import needs
+
+needs("django", "django")
+
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
 from ..cache import Cache
 from ..durations import NEVER
+from .contents import seconds
 from .pickled import MISSING, PickledCache
 
 _DEFAULT_MAX_ENTRIES = 10_000
@@ -39,16 +44,23 @@ def _engine(location: str, options: Mapping[str, Any]) -> Cache[bytes]:
             if max_entries is None and max_bytes is None:
                 max_entries = _DEFAULT_MAX_ENTRIES
             _by_location[location] = Cache(
-                max_entries, max_bytes=max_bytes, policy=options.get("POLICY", "lru")
+                max_entries,
+                max_bytes=max_bytes,
+                policy=options.get("POLICY", "lru"),
+                shared=options.get("SHARED"),
             )
         return _by_location[location]
 
 
 class CacheCoreCache(BaseCache):
-    """Values pickled, in the memory of this process; aliases of one LOCATION share a cache.
+    """Values pickled, in the memory of this process; aliases of one LOCATION share a cache.  With
+    the option SHARED (as ``shared`` of cachecore.Cache) all processes that name the same place do.
 
     Timeouts are Django's: None is for ever, 0 and less is at once.  A full cache forgets what was
     used longest ago, so that CULL_FREQUENCY means nothing here.
+
+    ``get_or_set`` calls a default once for all threads and tasks that miss the key at the same time; who
+    deletes or sets the key meanwhile prevents that the result is stored.
 
     The asynchronous methods call the engine where they are, without a thread: it never waits.
     """
@@ -62,7 +74,7 @@ class CacheCoreCache(BaseCache):
     def _lifetime(self, timeout: Any) -> float:
         if timeout is DEFAULT_TIMEOUT:
             timeout = self.default_timeout
-        return NEVER if timeout is None else timeout
+        return NEVER if timeout is None else seconds(timeout)
 
     def _key(self, key: Any, version: int | None) -> str:
         return str(self.make_and_validate_key(key, version=version))
@@ -82,6 +94,12 @@ class CacheCoreCache(BaseCache):
         made = self._key(key, version)
         self._values.set(made, value, self._lifetime(timeout))
 
+    def get_or_set(
+        self, key: Any, default: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> Any:
+        made, compute = self._key(key, version), default if callable(default) else lambda: default
+        return self._values.get_or_set(made, compute, self._lifetime(timeout))
+
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         made = self._key(key, version)
         return self._values.touch(made, self._lifetime(timeout))
@@ -90,8 +108,9 @@ class CacheCoreCache(BaseCache):
         return self.engine.delete(self._key(key, version))
 
     def get_many(self, keys: Iterable[Any], version: int | None = None) -> dict[Any, Any]:
-        made = {self._key(key, version): key for key in keys}
-        return {made[key]: value for key, value in self._values.get_many(made).items()}
+        names = {key: self._key(key, version) for key in keys}  # 1 and "1" are one name
+        found = self._values.get_many(set(names.values()))
+        return {key: found[name] for key, name in names.items() if name in found}
 
     def set_many(
         self,
@@ -135,6 +154,12 @@ class CacheCoreCache(BaseCache):
         self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
     ) -> None:
         self.set(key, value, timeout, version)
+
+    async def aget_or_set(
+        self, key: Any, default: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> Any:
+        made, compute = self._key(key, version), default if callable(default) else lambda: default
+        return await self._values.get_or_set_async(made, compute, self._lifetime(timeout))
 
     async def atouch(
         self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None

@@ -13,6 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .extras import needs
+
+needs("fastapi", "fastapi")
+
 from fastapi import APIRouter, Response
 
 from .service import CacheService

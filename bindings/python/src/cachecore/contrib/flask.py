@@ -14,6 +14,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask
+from .extras import needs
+
+needs("flask", "flask_caching")
+
 from flask_caching.backends.base import BaseCache
 
 from . import cachelib
@@ -34,4 +38,6 @@ class CacheCoreCache(cachelib.CacheCoreCache, BaseCache):
             "default_timeout": config["CACHE_DEFAULT_TIMEOUT"],
             **kwargs,
         }
+        for name in ("threshold", "default_timeout")[: len(args)]:
+            del given[name]  # which is there by position
         return cls(*args, **given)

@@ -10,7 +10,7 @@ from ..errors import ClosedError
 from ..stats import Stats, SweeperStatus
 
 #: One cache, or several under names, which become the label or attribute ``cache``.
-Caches: TypeAlias = "Cache[Any] | Mapping[str, Cache[Any]]"
+Caches: TypeAlias = "Cache[Any, Any] | Mapping[str, Cache[Any, Any]]"
 
 
 class Reading(NamedTuple):
@@ -34,6 +34,8 @@ COUNTERS: Final = (
     Measure("evictions", "{entry}", "Live entries forgotten for room", lambda r: r.stats.evictions),
     Measure("expirations", "{entry}", "Entries that had expired", lambda r: r.stats.expirations),
     Measure("refused", "{entry}", "Writes that stored nothing", lambda r: r.stats.refused),
+    Measure("stale_served", "{read}", "Answers past deadline", lambda r: r.stats.stale_served),
+    Measure("absent_served", "{read}", "Answers: no value", lambda r: r.stats.absent_served),
     Measure("sweeps", "{sweep}", "Sweeps for expired entries", lambda r: r.sweeper.sweeps_run),
     Measure("sweep_errors", "{error}", "Failures of the sweeper", lambda r: r.sweeper.errors),
     Measure("swept", "{entry}", "Entries that sweeps removed", lambda r: r.sweeper.entries_removed),
@@ -42,6 +44,8 @@ COUNTERS: Final = (
 GAUGES: Final = (
     Measure("entries", "{entry}", "Live entries", lambda r: r.stats.entries),
     Measure("entries_limit", "{entry}", "Most entries; 0: any", lambda r: r.stats.entries_limit),
+    Measure("stale", "{entry}", "Past deadline, to be served", lambda r: r.stats.stale),
+    Measure("absent", "{entry}", "Entries: no value", lambda r: r.stats.absent),
     Measure("used_bytes", "By", "Memory in use", lambda r: r.stats.bytes_used),
     Measure("resident_bytes", "By", "Memory held", lambda r: r.stats.bytes_resident),
     Measure("limit_bytes", "By", "Most memory in use; 0: any", lambda r: r.stats.bytes_limit),
@@ -51,12 +55,12 @@ GAUGES: Final = (
 )
 
 
-def by_name(caches: Caches) -> dict[str, Cache[Any]]:
+def by_name(caches: Caches) -> dict[str, Cache[Any, Any]]:
     """A cache without a name is called "default"."""
     return {"default": caches} if isinstance(caches, Cache) else dict(caches)
 
 
-def readings(caches: Mapping[str, Cache[Any]]) -> dict[str, Reading]:
+def readings(caches: Mapping[str, Cache[Any, Any]]) -> dict[str, Reading]:
     """Of the caches that are open."""
     found = {}
     for name, cache in caches.items():

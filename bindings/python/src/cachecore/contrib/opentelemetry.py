@@ -13,6 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from .extras import needs
+
+needs("opentelemetry", "opentelemetry")
+
 from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter
 
 from .measures import COUNTERS, GAUGES, Caches, Measure, by_name, readings

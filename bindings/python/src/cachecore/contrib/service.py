@@ -9,16 +9,26 @@ import inspect
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
-from ..cleanup import CacheCleanupTask
-from ..policy.cache import PolicyCache
+from ..cache import Cache
+from .cleanup import CacheCleanupTask, Sweepable
 
-if TYPE_CHECKING:
-    from ..cache import Cache
 
-Served: TypeAlias = "Cache[Any] | PolicyCache"
-Many: TypeAlias = "Mapping[str, Served]"
+class Reporting(Sweepable, Protocol):
+    """A cache of another kind, such as one built on ``Cache``."""
+
+    def get_metrics(self) -> dict[str, Any]:
+        """What it says of itself, as JSON has it."""
+        ...
+
+    def close(self) -> object:
+        """May be a coroutine function."""
+        ...
+
+
+Served: TypeAlias = Cache[Any, Any] | Reporting
+Many: TypeAlias = Mapping[str, Served]
 
 
 class CacheService:
@@ -42,6 +52,7 @@ class CacheService:
         """sweep_interval: seconds; None: no sweeper.  close: also close the caches at the end."""
         self.caches = _by_name(caches)
         self._close = close
+        self._lifespans = 0
         enabled = sweep_interval is not None
         interval = 60 if sweep_interval is None else sweep_interval
         self.tasks = {
@@ -50,22 +61,33 @@ class CacheService:
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[dict[str, Any]]:
-        """What ASGI frameworks call a lifespan; yields the state ``{"caches": ...}``."""
+        """What ASGI frameworks call a lifespan; yields the state ``{"caches": ...}``.
+
+        It may be entered several times, as by an application and one mounted in it: the last that
+        ends stops the tasks.
+        """
+        self._lifespans += 1
         try:
             for task in self.tasks.values():
-                await task.start()
+                if not task.running:
+                    await task.start()
             yield {"caches": self.caches}
         finally:
-            for task in self.tasks.values():
-                await task.stop()
-            if self._close:
-                for cache in self.caches.values():
-                    closing = cache.close()
-                    if inspect.isawaitable(closing):
-                        await closing
+            self._lifespans -= 1
+            if not self._lifespans:
+                await self._end()
+
+    async def _end(self) -> None:
+        for task in self.tasks.values():
+            await task.stop()
+        if self._close:
+            for cache in self.caches.values():
+                closing = cache.close()
+                if inspect.isawaitable(closing):
+                    await closing
 
     def stats(self) -> dict[str, Any]:
-        """Statistics by cache."""
+        """Statistics by cache; of one that has been closed, ``{"closed": True}``."""
         return {name: _stats(cache) for name, cache in self.caches.items()}
 
     async def health(self) -> dict[str, Any]:
@@ -97,11 +119,16 @@ class CacheService:
 def _by_name(caches: Served | Many) -> dict[str, Served]:
     # A Cache is a Mapping, too.
     single = hasattr(caches, "sweeper")
-    return {"default": cast("Served", caches)} if single else dict(cast("Many", caches))
+    named = {"default": cast("Served", caches)} if single else dict(cast("Many", caches))
+    if not all(hasattr(cache, "sweeper") for cache in named.values()):
+        raise TypeError("caches must be a Cache, or what has a sweeper, or several by name")
+    return named
 
 
 def _stats(cache: Served) -> dict[str, Any]:
-    if isinstance(cache, PolicyCache):
+    if not isinstance(cache, Cache):
         return cache.get_metrics()
+    if cache.closed:
+        return {"closed": True}
     stats = cache.stats()
     return {**asdict(stats), "hit_rate": stats.hit_rate}

@@ -10,6 +10,10 @@
 
 from __future__ import annotations
 
+from .extras import needs
+
+needs("starlette", "starlette")
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route

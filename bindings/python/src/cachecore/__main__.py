@@ -1,0 +1,176 @@
+"""``python -m cachecore``: looks into a cache that processes share, while they use it or after them.
+
+::
+
+    python -m cachecore stat /run/shop/cache          who shares it, what is in it, how it does
+    python -m cachecore top /run/shop/cache           the same again and again
+    python -m cachecore keys /run/shop/cache PREFIX   keys, sizes, time left
+    python -m cachecore get /run/shop/cache KEY       a value, as it is
+    python -m cachecore delete /run/shop/cache KEY
+    python -m cachecore clear /run/shop/cache
+    python -m cachecore save /run/shop/cache FILE
+    python -m cachecore load /run/shop/cache FILE
+
+It attaches as one more process; it makes no cache where there is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from . import _native, sharing
+from .cache import Cache
+from .errors import CacheCoreError, StateError
+from .stats import Stats
+
+
+class _Attached(Cache[bytes, bytes]):
+    """The cache at a place, whatever its flags."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        try:
+            super().__init__(1)
+        except StateError:
+            super().__init__(1, no_evict=True)
+
+    def _open_with(
+        self, options: _native.Options, shared: _native.SharedOptions | None = None
+    ) -> None:
+        super()._open_with(options, sharing.options(self._place, attach_only=True))
+
+
+def _row(name: str, value: object) -> None:
+    print(f"{name:20} {value:,}" if isinstance(value, int) else f"{name:20} {value}")
+
+
+def _stat(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
+    info, stats = cache.shared_info(), cache.stats()
+    for name in (
+        "processes", "max_processes", "warm", "unlinked", "recoveries", "entries_lost",
+        "borrows_reclaimed", "region_bytes",
+    ):  # fmt: skip
+        _row(name, getattr(info, name))
+    for name in (
+        "entries", "entries_limit", "bytes_used", "bytes_limit", "hits", "misses", "inserts",
+        "updates", "deletes", "evictions", "expirations", "refused", "expired", "shard_count",
+    ):  # fmt: skip
+        _row(name, getattr(stats, name))
+    _row("hit_rate", f"{stats.hit_rate:.4f}")
+    return 0
+
+
+def _top(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
+    print("  reads/s   hit rate  writes/s  evictions/s    entries         bytes  processes", flush=True)
+    before, left = cache.stats(), arguments.count
+    while left != 0:
+        time.sleep(arguments.seconds)
+        now = cache.stats()
+
+        def rate(*names: str, now: Stats = now, before: Stats = before) -> float:
+            passed: int = sum(getattr(now, name) - getattr(before, name) for name in names)
+            return passed / float(arguments.seconds)
+
+        reads = rate("hits", "misses")
+        share = f"{rate('hits') / reads:8.4f}" if reads > 0 else "       -"
+        print(
+            f"{reads:9.0f}   {share}  {rate('inserts', 'updates'):8.0f}  {rate('evictions'):11.0f}"
+            f"  {now.entries:9}  {now.bytes_used:12}  {cache.shared_info().processes:9}",
+            flush=True,
+        )
+        before, left = now, left - 1
+    return 0
+
+
+def _keys(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
+    for number, record in enumerate(cache.scan_records(arguments.prefix)):
+        if number == arguments.limit:
+            break
+        left = "-" if math.isinf(record.ttl) else f"{record.ttl:.3f}"
+        print(f"{record.value_size:10} {left:>12}  {_shown(record.key)}")
+    return 0
+
+
+def _shown(key: bytes) -> str:
+    text = key.decode(errors="backslashreplace")
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _get(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
+    value = cache.peek(arguments.key)
+    if value is None:
+        print("there is no such entry", file=sys.stderr)
+        return 1
+    sys.stdout.buffer.write(value)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _delete(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
+    return 0 if cache.delete(arguments.key) else 1
+
+
+def _clear(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
+    cache.clear()
+    return 0
+
+
+def _save(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
+    print(f"{cache.save(arguments.file):,} entries saved")
+    return 0
+
+
+def _load(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
+    print(f"{cache.load(arguments.file):,} entries loaded")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cachecore", description="Looks into a cache that processes share."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[Cache[bytes, bytes], argparse.Namespace], int], help: str
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help)
+        made.add_argument("place", metavar="PLACE", help="the path or the name that it has")
+        made.set_defaults(run=run)
+        return made
+
+    command("stat", _stat, "who shares it, what is in it, how it does")
+    top = command("top", _top, "how it does, again and again")
+    top.add_argument("--seconds", type=float, default=1.0, help="between two lines; 1")
+    top.add_argument("--count", type=int, default=-1, help="lines; as many as you like")
+    keys = command("keys", _keys, "sizes of values, seconds left, keys")
+    keys.add_argument("prefix", nargs="?", default="", help="that keys begin with")
+    keys.add_argument("--limit", type=int, default=1000, help="1000")
+    command("get", _get, "a value, as it is; counts as nothing").add_argument("key")
+    command("delete", _delete, "an entry; 1 if there is none").add_argument("key")
+    command("clear", _clear, "all entries")
+    command("save", _save, "all entries to a file").add_argument("file")
+    command("load", _load, "a saved file's entries, where there are none").add_argument("file")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = _parser().parse_args(arguments)
+    try:
+        with _Attached(parsed.place) as cache:
+            return int(parsed.run(cache, parsed))
+    except (CacheCoreError, OSError, ValueError) as error:
+        print(f"cachecore: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,0 @@
-"""One page that shows an application's caches and jobs, live."""
-
-from .board import Board
-from .latencies import Latencies
-from .routes import board_router
-
-__all__ = ["Board", "Latencies", "board_router"]

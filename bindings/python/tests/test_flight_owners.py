@@ -1,0 +1,205 @@
+"""Who computes is gone, in a thread, a task, a loop or a forked process; or would wait for himself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+from concurrent_calls import Held, never, run_threads
+
+
+@pytest.fixture
+def cache(either_cache: Any) -> Any:
+    return either_cache
+
+
+# ---- Who is gone ---------------------------------------------------------------------------------
+
+
+def test_a_thread_that_ends_in_the_middle_hands_over(cache: Any) -> None:
+    class Gone(BaseException): ...
+
+    compute = Held(Gone())
+
+    def work(number: int) -> None:
+        if number == 0:
+            with pytest.raises(Gone):
+                cache.get_or_set("k", compute)
+        else:
+            assert compute.entered.wait(60)
+            if number == 1:
+                time.sleep(0.1)
+                compute.go.set()
+            assert cache.get_or_set("k", lambda: 7) == 7
+
+    assert run_threads(6, work) == [] and cache.get("k") == 7
+
+
+def test_a_task_that_is_cancelled_hands_over_to_another_loop(cache: Any) -> None:
+    entered = threading.Event()
+
+    async def compute() -> int:
+        entered.set()
+        await asyncio.sleep(600)
+        return 1
+
+    async def leave() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(cache.get_or_set_async("k", compute), 0.2)
+
+    async def work() -> int:
+        return 7
+
+    def ask(number: int) -> None:
+        if number == 0:
+            asyncio.run(leave())
+            return
+        assert entered.wait(60)
+        time.sleep(0.25)
+        if number % 2:
+            assert asyncio.run(cache.get_or_set_async("k", work)) == 7
+        else:
+            assert cache.get_or_set("k", lambda: 7) == 7
+
+    assert run_threads(5, ask) == [] and cache.get("k") == 7
+
+
+def test_who_waits_in_another_loop_keeps_the_computation(cache: Any) -> None:
+    entered, others = threading.Event(), threading.Event()
+
+    async def compute() -> int:
+        entered.set()
+        await asyncio.sleep(0.5)
+        return 7
+
+    async def leave() -> None:
+        task = asyncio.create_task(cache.get_or_set_async("k", compute))
+        await asyncio.to_thread(others.wait, 60)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.sleep(1)  # the loop goes on, and so does what it computes
+
+    def ask(number: int) -> None:
+        if number == 0:
+            asyncio.run(leave())
+            return
+        assert entered.wait(60)
+        others.set()
+        assert asyncio.run(cache.get_or_set_async("k", never)) == 7
+
+    assert run_threads(2, ask) == []
+
+
+def test_a_loop_that_has_ended_hands_over(cache: Any) -> None:
+    async def compute() -> int:
+        await asyncio.sleep(600)
+        return 1
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(cache.get_or_set_async("k", compute))
+    loop.run_until_complete(asyncio.sleep(0.01))
+    assert cache.get_or_set("k", lambda: 7) == 7
+    task.cancel()
+    loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    loop.close()
+    assert cache.get("k") == 7
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_in_the_middle(cache: Any) -> None:
+    compute = Held(7)
+    thread = threading.Thread(target=cache.get_or_set, args=("k", compute))
+    thread.start()
+    assert compute.entered.wait(60)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        good = cache.get_or_set("k", lambda: 8) == 8 and cache.get("k") == 8
+        os._exit(0 if good else 1)
+    compute.go.set()
+    thread.join(60)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert cache.get("k") == 7
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_by_who_computes(cache: Any) -> None:
+    """The child goes on, and what it computes is not stored: the claim stayed the parent's."""
+    statuses: list[int] = []
+
+    def compute() -> int:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            return -1
+        statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        return 7
+
+    here = os.getpid()
+    found = cache.get_or_set("k", compute)
+    if os.getpid() != here:
+        os._exit(0 if found == -1 and "k" not in cache else 1)
+    assert found == 7 and statuses == [0] and cache.get("k") == 7
+
+
+# ---- Who would wait for himself ------------------------------------------------------------------
+
+
+def test_a_computation_that_wants_itself(cache: Any) -> None:
+    def compute(depth: int) -> int:
+        return depth if depth == 3 else cache.get_or_set("k", lambda: compute(depth + 1))
+
+    assert cache.get_or_set("k", lambda: compute(1)) == 3 == cache.get("k")
+
+    async def compute_async(depth: int) -> int:
+        if depth == 3:
+            return depth
+        return await cache.get_or_set_async("a", lambda: compute_async(depth + 1))
+
+    assert asyncio.run(cache.get_or_set_async("a", lambda: compute_async(1))) == 3
+
+
+def test_two_that_want_each_other(cache: Any) -> None:
+    together = threading.Barrier(2)
+
+    def compute(other: str, deep: bool) -> str:
+        if deep:
+            return "deep"
+        together.wait(60)
+        return str(cache.get_or_set(other, lambda: compute("none", True)))
+
+    def ask(number: int) -> None:
+        mine, other = ("a", "b") if number else ("b", "a")
+        cache.get_or_set(mine, lambda: compute(other, False))
+
+    assert run_threads(2, ask) == []
+
+
+def test_a_thread_that_waits_for_a_task_of_its_own_loop(cache: Any) -> None:
+    async def compute() -> int:
+        await asyncio.sleep(0.05)
+        return 7
+
+    async def main() -> None:
+        task = asyncio.create_task(cache.get_or_set_async("k", compute))
+        await asyncio.sleep(0.01)
+        assert cache.get_or_set("k", lambda: 8) == 8  # the loop could not go on
+        assert await task == 7
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_a_loop_that_runs_inside_of_a_computation(cache: Any) -> None:
+    async def inner() -> Awaitable[int] | int:
+        return await cache.get_or_set_async("k", answer)
+
+    async def answer() -> int:
+        return 7
+
+    assert cache.get_or_set("k", lambda: asyncio.run(inner())) == 7

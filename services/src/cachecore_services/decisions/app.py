@@ -1,0 +1,205 @@
+"""The policy-decision service.
+
+    uvicorn --factory cachecore_services.decisions.app:create_app
+
+``create_app(evaluate=...)`` says who decides; without it there is a demonstration.  With
+POLICY_CACHE_STORE=redis the very same service keeps its decisions in Redis, with "none" nowhere.
+
+An invalidation is stronger than an evaluation under way in the same process (see loads.py).  It
+does not reach one that is under way in another process.
+"""
+
+# mypy: disable-error-code="import-not-found,misc,untyped-decorator"
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+from ..extras import needs
+
+needs("apps", "fastapi", "pydantic_settings")
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from pydantic import model_validator
+
+from cachecore import Cache
+
+from ..maintenance import Every, Job, Run, Runner
+from ..policy import PolicyCache, RedisPolicyCache
+from ..policy.keys import Selection
+from ..policy.native import NativeStore
+from ..application import make_app
+from ..dashboard import Board, Latencies
+from ..guard import FOR_OPERATORS, FROM_OWN_SITE
+from ..health import Problem
+from ..loads import Loads
+from ..parameters import Body, Text
+from ..settings import naming, passwords
+from .settings import DecisionSettings
+
+log = logging.getLogger("cachecore.decisions")
+
+#: Decides: user, action, resource.
+Evaluate: TypeAlias = Callable[[str, str, str], Awaitable[dict[str, Any]]]
+
+
+class Question(NamedTuple):
+    user: str
+    action: str
+    resource: str
+    sensitivity: str | None
+
+
+class Invalidation(Body):
+    """What is given has to match; ``all`` is how everything is asked for."""
+
+    user: Text | None = None
+    action: Text | None = None
+    resource: Text | None = None
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Invalidation:
+        if self.all == any(part is not None for part in self._parts):
+            raise ValueError("a user, an action, a resource, some of them, or all: true")
+        return self
+
+    @property
+    def _parts(self) -> tuple[str | None, str | None, str | None]:
+        return self.user, self.action, self.resource
+
+    def matches(self, question: Question) -> bool:
+        return all(part in (None, asked) for part, asked in zip(self._parts, question))
+
+    def selection(self) -> Selection:
+        return Selection(*self._parts)
+
+
+async def demonstration(user: str, action: str, resource: str) -> dict[str, Any]:
+    """Everybody may read, and "admin" may do anything."""
+    return {"allow": user == "admin" or action == "read"}
+
+
+def create_app(
+    settings: DecisionSettings | None = None, evaluate: Evaluate = demonstration
+) -> FastAPI:
+    settings = DecisionSettings() if settings is None else settings
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        policy, caches = _open(settings)
+
+        async def report(run: Run) -> Mapping[str, Any]:
+            metrics = policy.get_metrics()
+            return {name: metrics[name] for name in ("hits", "misses", "hit_rate", "errors")}
+
+        runner = Runner(
+            [Job("report", report, Every(3600), everywhere=True)],
+            history=settings.job_history,
+            workplace=settings.open_workplace(),
+            on_alert=settings.alert_hook(),
+        )
+        latencies = Latencies()
+        latencies.share("look-up", lambda: policy.metrics.cache_latency)
+        app.state.unkept = False  # whether the last decision could not be stored
+        app.state.policy, app.state.loads = policy, Loads[Question, dict[str, Any]]()
+        app.state.board = board = Board(
+            caches,
+            runner,
+            latencies=latencies,
+            sweep_interval=settings.sweep_interval,
+            checks=[lambda: _problems(policy, settings.store == "redis" and app.state.unkept)],
+        )
+        async with runner, board.lifespan():
+            yield
+        await policy.close()
+
+    app = make_app("Policy decisions", settings, lifespan, decision_router())
+    app.state.evaluate = evaluate
+    return app
+
+
+def _open(settings: DecisionSettings) -> tuple[PolicyCache, dict[str, Cache[Any]]]:
+    """The cache of decisions, and the engine's caches it is made of."""
+    if settings.store == "none":
+        return PolicyCache(settings.max_size, settings.ttl_seconds, enabled=False), {}
+    if settings.store == "redis":
+        url = settings.redis_url.get_secret_value()
+        with naming("POLICY_CACHE_STORE or REDIS_URL", url, *passwords(url)):
+            return RedisPolicyCache(ttl_seconds=settings.ttl_seconds, url=url), {}
+    cache = Cache[Any](settings.max_size, ttl=settings.ttl_seconds)
+    policy = PolicyCache(settings.max_size, settings.ttl_seconds, store=NativeStore(cache))
+    return policy, {"decisions": cache}
+
+
+async def _problems(policy: PolicyCache, unkept: bool) -> list[Problem]:
+    """A store that is away costs time and nothing else, until somebody invalidates."""
+    if not await policy.health_check():
+        return [Problem("the store of decisions does not answer")]
+    # Full, or a read-only copy: it answers all the same.
+    return [Problem("the store of decisions did not keep the last one", False)] if unkept else []
+
+
+def _policy(request: Request) -> PolicyCache:
+    policy: PolicyCache = request.app.state.policy
+    return policy
+
+
+_Policy = Annotated[PolicyCache, Depends(_policy)]
+
+
+def _loads(request: Request) -> Loads[Question, dict[str, Any]]:
+    loads: Loads[Question, dict[str, Any]] = request.app.state.loads
+    return loads
+
+
+_Loads = Annotated[Loads[Question, dict[str, Any]], Depends(_loads)]
+
+
+def decision_router() -> APIRouter:
+    made = APIRouter(prefix="/api/decisions", tags=["decisions"], dependencies=FROM_OWN_SITE)
+
+    @made.get("")
+    async def decide(
+        request: Request,
+        policy: _Policy,
+        loads: _Loads,
+        user: str,
+        action: str,
+        resource: str,
+        sensitivity: str | None = None,
+    ) -> dict[str, Any]:
+        question = Question(user, action, resource, sensitivity)
+
+        async def keep(decision: dict[str, Any]) -> None:
+            kept = await policy.set(*question[:3], decision, sensitivity=sensitivity)
+            request.app.state.unkept = not kept
+
+        known = await policy.get(*question[:3], sensitivity=sensitivity)
+        if known is not None:
+            return dict(known)
+        return await loads.run(
+            question, lambda: request.app.state.evaluate(*question[:3]), keep
+        )
+
+    @made.post("/invalidate", dependencies=FOR_OPERATORS)
+    async def invalidate(asked: Invalidation, policy: _Policy, loads: _Loads) -> dict[str, int]:
+        """Everything that matches all that is given.  503 if it may still be there."""
+        if being_kept := loads.forget(asked.matches):
+            await asyncio.wait(being_kept)
+        try:
+            return {"invalidated": await policy.store.invalidate(asked.selection())}
+        except Exception as error:
+            policy.metrics.error("invalidate")
+            log.error("an invalidation failed: %s: %s", type(error).__name__, error)
+            raise HTTPException(503, "the store of decisions does not answer") from None
+
+    @made.get("/metrics")
+    async def metrics(policy: _Policy) -> dict[str, Any]:
+        return policy.get_metrics()
+
+    return made

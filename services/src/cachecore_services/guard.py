@@ -1,0 +1,162 @@
+"""Who may ask, who may change something, and who is an operator: one place for every service.
+
+Host
+    A page on the web can have its own name resolved to this machine's address (DNS rebinding), and
+    is then of the same origin as the service.  Its name is in the Host header.  So a request is
+    refused unless its Host is an IP address, a name without a dot (``localhost``, a container's),
+    something under ``.localhost``, or listed in CACHECORE_ALLOWED_HOSTS.  A request without one is
+    no browser's.
+
+Origin
+    A page of another site can make a browser send a request that it may not read the answer of.
+    Whatever is neither GET, HEAD nor OPTIONS is refused if the browser says so in Sec-Fetch-Site
+    or, where that is missing, as it is on plain HTTP, if Origin is not what Host says.  A
+    request with neither is no browser's.
+
+Operator
+    The dashboard, cleanups by hand, and invalidations are for operators.  With
+    CACHECORE_OPERATOR_TOKEN they need it: as ``Authorization: Bearer``, or as the password of
+    ``Basic``, which browsers ask for.  The services' own applications want one as soon as they are
+    reached by another address than a loopback one.
+
+The guard of an application is ``app.state.guard``; without one, ``Guard()`` has the first two rules.
+"""
+
+# mypy: disable-error-code="import-not-found,misc"
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import Depends, HTTPException, Request
+
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_PORTS: Final = {"http": "80", "https": "443"}
+
+
+class Guard:
+    def __init__(
+        self,
+        hosts: Iterable[str] = (),
+        token: str | None = None,
+        *,
+        token_beyond_loopback: bool = False,
+    ) -> None:
+        """hosts: ``example.org``, ``*.example.org`` for all below it, ``*`` for any.
+
+        token: what operators know; None: whoever gets here is one, unless
+        token_beyond_loopback: without a token there are no operators from outside.
+        """
+        self._hosts = frozenset(name.lower() for name in hosts)
+        self._token = None if token is None else token.encode()
+        self._token_beyond_loopback = token_beyond_loopback
+
+    def check_site(self, request: Request) -> None:
+        """400 for a Host that is not ours, 403 for a change that another site asks for."""
+        host = request.headers.get("host")
+        if host is not None and not self._is_ours(_name(host)):
+            raise HTTPException(400, "not a name of this service: see CACHECORE_ALLOWED_HOSTS")
+        if request.method not in _READING and _from_another_site(request, host):
+            raise HTTPException(403, "not from another site")
+
+    def check_operator(self, request: Request) -> None:
+        """401 without the token; 403 where there must be one and none has been set."""
+        if self._token is not None:
+            given = _token(request.headers.get("authorization", ""))
+            if not hmac.compare_digest(given, self._token):
+                headers = {"www-authenticate": 'Basic realm="cachecore"'}
+                raise HTTPException(401, "for operators", headers)
+        elif self._token_beyond_loopback and not _by_loopback(request):
+            raise HTTPException(403, "from outside, for operators: set CACHECORE_OPERATOR_TOKEN")
+
+    def _is_ours(self, name: str) -> bool:
+        if not self._hosts.isdisjoint({"*", name}):
+            return True
+        _, dot, parents = name.partition(".")
+        while parents:
+            if f"*.{parents}" in self._hosts or parents == "localhost":
+                return True
+            parents = parents.partition(".")[2]
+        return bool(name) and (not dot or _address(name) is not None)
+
+
+async def own_site(request: Request) -> None:
+    """A dependency: Host and Origin."""
+    _guard(request).check_site(request)
+
+
+async def operator(request: Request) -> None:
+    """A dependency: Host, Origin and the operators' token."""
+    _guard(request).check_site(request)
+    _guard(request).check_operator(request)
+
+
+FROM_OWN_SITE: Final = (Depends(own_site),)
+FOR_OPERATORS: Final = (Depends(operator),)
+
+_DEFAULT: Final = Guard()
+
+
+def _guard(request: Request) -> Guard:
+    found: Guard = getattr(request.app.state, "guard", _DEFAULT)
+    return found
+
+
+def _name(host: str) -> str:
+    """Without the port."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+
+
+def _from_another_site(request: Request, host: str | None) -> bool:
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    if origin is None:
+        return False
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:
+        return True
+    # The scheme is not compared: behind a proxy that speaks TLS it is another one here.
+    if parts.scheme not in _PORTS or not parts.netloc:
+        return True
+    port = f":{_PORTS[parts.scheme]}"
+    return parts.netloc.removesuffix(port) != (host or "").strip().lower().removesuffix(port)
+
+
+def _token(authorization: str) -> bytes:
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip().encode("latin-1")  # the bytes as they came
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(given, validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            return b""
+    return b""
+
+
+def _by_loopback(request: Request) -> bool:
+    """Whether the connection came in by an address that only this machine reaches."""
+    server = request.scope.get("server")
+    address = _address(server[0]) if server else None  # none: a socket file
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address is None or address.is_loopback

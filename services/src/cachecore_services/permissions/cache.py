@@ -1,0 +1,245 @@
+"""The permissions of users, remembered for a quarter of an hour."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from cachecore import NEVER, Cache, CacheCoreError, ClosedError, RefusedError
+
+from ..maintenance.clock import Clock, SystemClock
+from ..latency import Latency
+from .experiment import TTLExperiment
+from .forecast import TTLForecast
+
+log = logging.getLogger("cachecore.permissions")
+
+PREFIX: Final = "permissions:"
+TTL: Final = 900.0
+
+#: Who it is about; one who is written alike is the same, so that 7 is "7".
+User: TypeAlias = str | int | UUID
+
+#: Looks a user's permissions up where they are kept; it is given what was asked for.
+Loader: TypeAlias = Callable[[Any], Awaitable[Iterable[str]]]
+
+
+class PermissionCache:
+    """``await cache.get_or_load("ann", load)``; any other method from any thread.
+
+    An entry is ``{"userId", "permissions", "cachedAt", "expiresAt"}``, moments in milliseconds
+    since 1970.  No method raises because the cache failed: that is counted, and is a miss.
+    TypeError for a user who is no str, int or UUID.
+    """
+
+    def __init__(
+        self,
+        max_users: int = 100_000,
+        *,
+        max_bytes: int | None = 64 << 20,
+        ttl: float = TTL,
+        experiment: TTLExperiment | None = None,
+        clock: Clock | None = None,
+        manual_clock: bool = False,
+    ) -> None:
+        """experiment: gives some of the users another lifetime.
+
+        clock, manual_clock: of the entries, and of the cache, for tests.
+        """
+        self.cache: Cache[Any] = Cache(
+            max_users, max_bytes=max_bytes, ttl=ttl, serializer="json", manual_clock=manual_clock
+        )
+        self.ttl = ttl
+        self.experiment = experiment
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self.forecast = TTLForecast(ttl, self._clock)
+        self.lookups = Latency()
+        self.loads = Latency()
+        self.failures = 0  #: operations that failed, without those the cache counts itself
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        self.cache.close()
+        self.forecast.close()
+
+    # -- Reading ---------------------------------------------------------------------------------
+
+    def get(self, user: User) -> dict[str, Any] | None:
+        """The entry, or None."""
+        name, begun = _name(user), time.perf_counter_ns()
+        try:
+            entry: dict[str, Any] | None = self.cache.get(PREFIX + name)
+        except (CacheCoreError, ValueError, TypeError) as error:
+            self._failed("get", error)
+            entry = None
+        self._looked(name, begun, found=entry is not None)
+        return entry
+
+    def _looked(self, name: str, begun: int, *, found: bool) -> None:
+        with self._lock:
+            self.lookups.record(time.perf_counter_ns() - begun)
+        self.forecast.read(name)
+        if self.experiment is not None:
+            self.experiment.read(name, found, self._clock.now().steady)
+
+    async def get_or_load(self, user: User, load: Loader) -> list[str]:
+        """The permissions, loaded and remembered if they are not known; a list of the caller's own.
+
+        Whoever asks for a user who is being loaded waits for that, in any event loop.  What was loaded
+        while the user was invalidated is answered, and not remembered.
+        """
+        name, begun = _name(user), time.perf_counter_ns()
+
+        async def permissions() -> list[str]:
+            begun = time.perf_counter_ns()
+            loaded = await load(user)
+            if isinstance(loaded, str):  # whose characters are no permissions
+                raise TypeError("the permissions of a user are several texts, not one")
+            answer = list(loaded)
+            with self._lock:
+                self.loads.record(time.perf_counter_ns() - begun)
+            return answer
+
+        try:
+            known = self.cache.contains(PREFIX + name)
+        except (CacheCoreError, ValueError) as error:
+            self._failed("get", error)
+            return await permissions()
+        entry = self.get(user) if known else None
+        if entry is None:
+            if not known:
+                self._looked(name, begun, found=False)
+            entry = await self._load(name, permissions)
+        return list(entry["permissions"])
+
+    async def _load(
+        self, name: str, permissions: Callable[[], Awaitable[list[str]]]
+    ) -> dict[str, Any]:
+        """The entry of a user: computed, or another's who asked at the same time."""
+        ttl, entry = self._ttl(name), None
+
+        async def compute() -> dict[str, Any]:
+            nonlocal entry
+            entry = self._entry(name, await permissions(), ttl)
+            return entry
+
+        try:
+            found: dict[str, Any] = await self.cache.get_or_set_async(PREFIX + name, compute, ttl)
+            return found
+        except ClosedError as error:
+            self._failed("get", error)
+            return await compute() if entry is None else entry
+        except TypeError as error:
+            if entry is None:
+                raise
+            self._failed("set", error)  # what was loaded is not JSON
+            return entry
+
+    def exists(self, user: User) -> bool:
+        try:
+            return self.cache.contains(PREFIX + _name(user))
+        except (CacheCoreError, ValueError) as error:
+            self._failed("exists", error)
+            return False
+
+    def get_ttl(self, user: User) -> int:
+        """Whole seconds left; -1: for ever, -2: not there.  As Redis says it."""
+        try:
+            left = self.cache.ttl(PREFIX + _name(user))
+        except (CacheCoreError, ValueError) as error:
+            self._failed("get_ttl", error)
+            return -2
+        return -2 if left is None else -1 if left == NEVER else round(left)
+
+    def recent_users(self, count: int = 100) -> list[str]:
+        """Those whose entries were used last, latest first."""
+        idle = []
+        for key in self.cache.scan(PREFIX):
+            info = self.cache.inspect(key)
+            if info is not None:
+                idle.append((info.idle, key.decode().removeprefix(PREFIX)))
+        return [user for _, user in sorted(idle)[:count]]
+
+    # -- Writing ---------------------------------------------------------------------------------
+
+    def set(self, user: User, permissions: Iterable[str]) -> bool:
+        """Remembers the permissions; whether that worked."""
+        name = _name(user)
+        ttl = self._ttl(name)
+        try:
+            self.cache.set(PREFIX + name, self._entry(name, list(permissions), ttl), ttl)
+        except (CacheCoreError, ValueError, TypeError) as error:
+            self._failed("set", error)
+            return False
+        return True
+
+    def _ttl(self, name: str) -> float:
+        return self.ttl if self.experiment is None else self.experiment.arm(name).ttl
+
+    def _entry(self, name: str, permissions: list[str], ttl: float) -> dict[str, Any]:
+        now = round(self._clock.now().wall * 1000)
+        return {
+            "userId": name,
+            "permissions": permissions,
+            "cachedAt": now,
+            "expiresAt": now + round(ttl * 1000),
+        }
+
+    def invalidate(self, user: User) -> bool:
+        """Forgets a user, whose permissions have changed; whether there was something."""
+        return self.invalidate_many([user]) == 1
+
+    def invalidate_many(self, users: Iterable[User]) -> int:
+        names = {_name(user) for user in users}
+        for name in names:
+            self.forecast.invalidated(name)
+        try:
+            return self.cache.delete_many([PREFIX + name for name in names])
+        except (CacheCoreError, ValueError) as error:
+            self._failed("invalidate", error)
+            return 0
+
+    def clear_all(self) -> int:
+        self.forecast.clear()
+        return self.cache.delete_prefix(PREFIX)
+
+    # -- Metrics ---------------------------------------------------------------------------------
+
+    def _failed(self, operation: str, error: Exception) -> None:
+        if not isinstance(error, RefusedError):
+            with self._lock:
+                self.failures += 1
+        log.warning("permission cache: %s failed: %s", operation, error)
+
+    @property
+    def errors(self) -> int:
+        """Operations that failed, and writes that the cache refused."""
+        return self.failures + self.cache.stats().refused
+
+    def get_metrics(self) -> dict[str, Any]:
+        """Rates are percent, None before the first read; times milliseconds."""
+        stats = self.cache.stats()
+        reads = stats.hits + stats.misses
+        return {
+            "hits": stats.hits,
+            "misses": stats.misses,
+            "errors": self.errors,
+            "hitRate": round(100 * stats.hits / reads, 1) if reads else None,
+            "totalKeys": stats.entries,
+            "avgLoadTime": round(self.loads.mean_ms, 3),
+        }
+
+    def reset_metrics(self) -> None:
+        self.cache.reset_stats()
+        with self._lock:
+            self.failures = 0
+
+
+def _name(user: User) -> str:
+    if isinstance(user, bool) or not isinstance(user, (str, int, UUID)):
+        raise TypeError(f"a user is a str, int or UUID, not {type(user).__name__!r}")
+    return str(user)

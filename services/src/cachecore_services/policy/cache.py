@@ -1,0 +1,152 @@
+"""The policy cache."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from .decisions import Decisions
+from .keys import Part, Selection
+from .revalidation import Revalidate
+
+if TYPE_CHECKING:
+    from cachecore.contrib.cleanup import Sweeping
+
+log = logging.getLogger("cachecore.policy")
+
+
+class PolicyCache(Decisions):
+    """Remembers what a policy engine decided: ``await cache.get("ann", "read", "file:1")``.
+
+    A cache that fails must not stop an authorization: the asynchronous methods raise nothing.  A
+    failure is counted by operation, logged as a warning, and answered like an empty cache would:
+    None, False, 0.
+
+    Users, actions and resources are str, int, UUID or members of an Enum; 7 and "7" are one user, as
+    are a UUID and its text.  A decision about anything else is not stored and not found: that is a
+    failure as above, and the log says why.
+
+    With the engine's store any method may be called from any thread and event loop, and none
+    of get, set, delete and their batches ever waits.  Lifetimes are seconds.
+    """
+
+    # -- Forgetting ------------------------------------------------------------------------------
+
+    async def invalidate(
+        self,
+        user_id: Part | None = None,
+        action: Part | None = None,
+        resource: Part | None = None,
+    ) -> int:
+        """Removes the decisions of a user, an action, a resource, or any of these together.
+
+        The number removed.  None stands for any: without an argument all decisions go.
+        """
+        try:
+            return await self.store.invalidate(Selection(user_id, action, resource))
+        except Exception as error:
+            return self._failed("invalidate", error, 0)
+
+    async def invalidate_pattern(self, pattern: str) -> int:
+        """Removes the decisions whose keys match a glob as Redis reads it; see keys.py."""
+        try:
+            return await self.store.invalidate_pattern(pattern)
+        except Exception as error:
+            return self._failed("invalidate_pattern", error, 0)
+
+    async def clear_all(self) -> bool:
+        """Removes every decision; whether that succeeded."""
+        try:
+            removed = await self.store.invalidate(Selection())
+        except Exception as error:
+            return self._failed("clear", error, False)
+        log.warning("policy_cache_cleared", extra={"entries": removed})
+        return True
+
+    clear = clear_all
+
+    async def cleanup_expired(self) -> int:
+        """Removes what has expired, now; its number.  A CacheCleanupTask does that regularly."""
+        try:
+            return await self.store.cleanup_expired()
+        except Exception as error:
+            return self._failed("cleanup_expired", error, 0)
+
+    async def get_cache_size(self) -> int:
+        """The number of decisions that have not expired."""
+        try:
+            return await self.store.size()
+        except Exception as error:
+            return self._failed("size", error, 0)
+
+    size = get_cache_size
+
+    # -- Revalidation, metrics, health -----------------------------------------------------------
+
+    def set_revalidate_callback(self, callback: Revalidate | None) -> None:
+        """``await callback(user_id, action, resource, context)`` is a new decision, or None."""
+        self._revalidation.callback = callback
+
+    def record_opa_latency(self, latency_ms: float) -> None:
+        """How long the policy engine took for one decision."""
+        self.metrics.opa_query(latency_ms)
+
+    def get_metrics(self) -> dict[str, Any]:
+        """Counters since the cache was opened or ``reset_metrics``; see metrics.py.
+
+        "evictions" are those of the engine: live decisions that had to make room.
+        """
+        return {
+            **self.metrics.to_dict(),
+            "evictions": self._evictions() - self._evictions_before,
+            "implementation": self.store.implementation,
+        }
+
+    def reset_metrics(self) -> None:
+        self.metrics.reset()
+        self._evictions_before = self._evictions()
+        log.info("policy_cache_metrics_reset")
+
+    def _evictions(self) -> int:
+        try:
+            return self.store.evictions
+        except Exception:  # closed
+            return self._evictions_before
+
+    async def health_check(self) -> bool:
+        """Whether the store answers.  Stores nothing, counts nothing; a disabled cache is well."""
+        if not self.enabled:
+            return True
+        try:
+            await self.store.ping()
+        except Exception as error:
+            log.error("policy_cache_health_check_failed", extra={"error": str(error)})
+            return False
+        return True
+
+    @property
+    def sweeper(self) -> Sweeping:
+        """What a CacheCleanupTask drives."""
+        return self.store.sweeper
+
+    # -- The end ---------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Cancels revalidations and closes the store: the engine's cache, or the connections."""
+        await self._revalidation.close()
+        try:
+            await self.store.close()
+        except Exception as error:
+            self._report("policy_cache_close_error", error)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
