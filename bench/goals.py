@@ -128,6 +128,15 @@ def python_goals(f: Figures) -> Iterator[Goal]:
              if value is not None]
     yield judge("Python, get", "at most 1.3 times cachebox", ratio(get, min(boxes) if boxes else None), 1.3,
                 f"{{}} times ({short(get)} ns)")
+    for what, peer, workload in (
+        ("Cache.set", "cachecore", "set"),
+        ("ObjectCache.set, another value", "cachecore ObjectCache", "set"),
+        ("the same without lifetimes", "cachecore ObjectCache (no lifetimes)", "set"),
+        ("ObjectCache.set into a full cache", "cachecore ObjectCache", "insert"),
+    ):
+        took = f.python_ns(peer, workload)
+        yield judge(f"Python, {what}", "at most 1.3 times cachebox LRU",
+                    ratio(took, f.python_ns("cachebox LRU", workload)), 1.3, f"{{}} times ({short(took)} ns)")
     yield judge("Python, get", "twice as fast as moka-py", ratio(f.python_ns("moka-py", "get-hit"), get), 2,
                 "{} times", True)
     yield judge("Python, a key in a batch", "under 60 ns", f.python_ns("cachecore", "get-many"), 60, "{} ns")

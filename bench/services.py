@@ -99,7 +99,7 @@ def service(**environment: str) -> Iterator[tuple[str, int]]:
         "0",
         "--no-access-log",
     ]
-    command.append("cachecore.services.decisions.app:create_app")
+    command.append("cachecore_services.decisions.app:create_app")
     with program(command, "running on", **environment) as (line, pid):
         yield line.split("running on ")[1].split()[0], pid
 

@@ -54,6 +54,14 @@ def cachecore_objects() -> Calls:
     return Calls(cache.get, cache.set, getattr(cache, "get_many", None))
 
 
+def cachecore_lasting_objects() -> Calls:
+    """Without lifetimes, as cachebox LRU."""
+    from cachecore import ObjectCache
+
+    cache = ObjectCache(max_entries=CAPACITY)
+    return Calls(cache.get, cache.set, cache.get_many)
+
+
 def cachebox_lru() -> Calls:
     import cachebox
 
@@ -147,6 +155,7 @@ PEERS: dict[str, Callable[[], Calls]] = {
     "cachecore": cachecore,
     "cachecore (bytes keys)": functools.partial(cachecore, keys_are_bytes=True),
     "cachecore ObjectCache": cachecore_objects,
+    "cachecore ObjectCache (no lifetimes)": cachecore_lasting_objects,
     "cachecore (ctypes)": cachecore_by_ctypes,
     "cachebox LRU": cachebox_lru,
     "cachebox VTTL": cachebox_vttl,

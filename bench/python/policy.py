@@ -5,9 +5,10 @@
 
 Each store is asked the same questions in turns of a few thousand awaits, and every single await is
 timed; the answer is a decision of ordinary size.  Redis 7 or Valkey listens on a unix socket, through
-redis.asyncio: the same PolicyCache on it, and a bare `client.get`, whose text nobody decodes.  The
-quantiles are of all awaits; a ratio is the median of the ratios of the turns' own p50.  There are twenty
-different decisions, but on the second line, where each question has a context, and a decision of its own.
+redis.asyncio: the same PolicyCache on it, and a bare `client.get`, whose text nobody decodes.  Storing
+replaces a decision by one of the same size.  The quantiles are of all awaits; a ratio is the median of
+the ratios of the turns' own p50.  There are twenty different decisions, but on the second line, where each
+question has a context, and a decision of its own.
 
 The last lines are the first awaits of the turns alone, when the other stores' turns have left nothing of
 this one in the processor's caches.
@@ -27,8 +28,8 @@ from time import perf_counter_ns
 
 import redis.asyncio
 
-from cachecore.policy import PolicyCache, RedisPolicyCache
-from cachecore.policy.keys import decision_key
+from cachecore_services.policy import PolicyCache, RedisPolicyCache
+from cachecore_services.policy.keys import decision_key
 
 REASONS = [f"role {number} may execute" for number in range(20)]
 QUESTIONS = [(f"user-{number}", "execute", f"tool:calculator-{number % 50}") for number in range(1000)]
@@ -87,10 +88,13 @@ async def main(rounds: int) -> None:
                 await native.set(*question, decision)
                 await native.set(*question, unique, context)
                 await remote.set(*question, decision)
+            stored = {"allow": True, "reason": REASONS[0], "policy": "tools/v3", "obligations": ["log"]}
             asks: dict[str, Ask] = {
                 "PolicyCache": native.get,
                 "PolicyCache, own context and text": partial(native.get, context=context),
+                "PolicyCache, storing": lambda *question: native.set(*question, stored),
                 "PolicyCache on Redis": remote.get,
+                "PolicyCache on Redis, storing": lambda *question: remote.set(*question, stored),
                 "bare client.get": lambda *question: client.get(decision_key(*question)),
             }
             chance = random.Random(1)

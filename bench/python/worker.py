@@ -13,6 +13,7 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable
 
 from peers import CAPACITY, PEERS, Calls
 
@@ -50,27 +51,29 @@ class Worker:
     def _key(self, number: int) -> str | bytes:
         return name(number).encode() if self.calls.keys_are_bytes else name(number)
 
-    def pass_once(self, workload: str, count: int) -> float:
-        """Seconds for the first `count` keys of the list."""
+    def pass_once(
+        self, workload: str, count: int, first: int = 0, clock_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> float:
+        """Seconds for `count` keys of the list, by that clock."""
         calls, get, set_ = self.calls, self.calls.get, self.calls.set
         if workload == "insert":
             keys = [self._key(next(self.fresh)) for _ in range(count)]
         else:
-            keys = self.lists[workload][:count]
+            keys = self.lists[workload][first : first + count]
         if workload in ("get-hit", "get-miss") or (workload == "insert" and set_ is None):
-            start = time.perf_counter_ns()
+            start = clock_ns()
             for key in keys:
                 get(key)
         elif workload in ("set", "insert"):
-            start = time.perf_counter_ns()
+            start = clock_ns()
             for key in keys:
                 set_(key, VALUE)
         else:
             get_many = calls.get_many
-            start = time.perf_counter_ns()
+            start = clock_ns()
             for keys_of_one in keys:
                 get_many(keys_of_one)
-        return (time.perf_counter_ns() - start) / 1e9
+        return (clock_ns() - start) / 1e9
 
     def supports(self, workload: str) -> bool:
         match workload:
