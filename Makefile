@@ -1,5 +1,8 @@
 # The front door.  It installs what is missing and drives SwiftPM, CMake and
 # pytest; each of them may be used by hand as well.
+#
+# What is built goes to BUILD, which is `build`, or a folder of the user's cache
+# directory if the sources cannot be written to.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,107 +12,190 @@ SHELL := /bin/bash
 export PATH := $(PATH):/opt/swift/usr/bin
 export JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
-LIBRARY := build/lib/libcachecore.so
-PYTHON := .venv/bin/python
 MS ?= 5000
 
-# Python finds the package in its sources and the library where we built it.
-export PYTHONPATH := $(CURDIR)/bindings/python/src
-export CACHECORE_LIBRARY := $(CURDIR)/$(LIBRARY)
+ifeq ($(shell test -w . && echo yes),yes)
+  BUILD ?= $(CURDIR)/build
+  VENV ?= $(CURDIR)/.venv
+else
+  BUILD ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cachecore/$(firstword $(shell echo $(CURDIR) | cksum))
+  VENV ?= $(BUILD)/venv
+endif
+override BUILD := $(abspath $(BUILD))
+export BUILD VENV
+LIBRARY := $(BUILD)/lib/libcachecore.so
+PYTHON := $(VENV)/bin/python
+CTEST := ctest --test-dir $(BUILD) --output-on-failure
+
+# Python finds the package in its sources, or in a copy where those cannot be
+# written to (the compiled path lies beside them), and the library where we built it.
+ifeq ($(BUILD),$(CURDIR)/build)
+  PYTHON_SOURCES := $(CURDIR)/bindings/python/src
+else
+  PYTHON_SOURCES := $(BUILD)/python
+endif
+export PYTHONPATH := $(PYTHON_SOURCES):$(CURDIR)/services/src
+export CACHECORE_LIBRARY := $(LIBRARY)
 
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -ts '|'
 
-.PHONY: setup
-setup: .venv/.ready ## install what is missing, by apt and into .venv
-.venv/.ready: tools/setup.sh tools/requirements.txt tools/requirements-system.txt
-	tools/setup.sh
-	@touch $@
+# ---- Setting up: apt and PyPI, only where something is missing ---------------
+
+.PHONY: setup-lib setup setup-all
+setup-lib: ## what building the library needs
+	tools/setup.sh lib
+
+setup: ## and what the core's tests and the demo need
+	tools/setup.sh core
+
+setup-all: ## and what all other targets need
+	tools/setup.sh all
+
+# ---- The main things ---------------------------------------------------------
 
 .PHONY: lib
-lib: setup ## build the library that ships: build/lib/libcachecore.so
-	tools/build-library.sh build/lib
+lib: setup-lib ## build the library that ships: build/lib/libcachecore.so
+	tools/build-library.sh $(BUILD)/lib
+
+.PHONY: python
+python: setup lib ## and the Python package's compiled path
+	tools/python-sources.sh $(PYTHON_SOURCES)
+	PYTHON=$(PYTHON) bindings/python/tools/build-extension.sh $(PYTHON_SOURCES)/cachecore
 
 .PHONY: demo
-demo: lib ## replay a recorded workload, from C and from Python
+demo: python ## replay a recorded workload, from C and from Python
 	examples/demo/run
 
 .PHONY: test
-test: test-swift test-schedules test-c test-python ## every test there is
+test: ## the core: engine, C contract, Python package (under 15 minutes)
+	@echo "make test: the engine (Swift), schedules of threads, the C contract and"
+	@echo "  its examples, the Python package by the compiled path and by ctypes."
+	@echo "  About 8 minutes on two cores.  make test-all has the rest."
+	$(MAKE) test-swift test-schedules test-c test-python
+	@echo "all tests of the core passed"
+
+.PHONY: test-all
+test-all: setup-all ## and services, browser, packages, style, guard, sanitizers, fuzzing
+	@echo "make test-all: what make test does, then formatting and types, services,"
+	@echo "  a browser, packages, other projects' tests, instruction counts,"
+	@echo "  sanitizers, fuzzing.  About half an hour on two cores.  A test that is"
+	@echo "  skipped is a failure."
+	CACHECORE_NO_SKIPS=1 $(MAKE) check docs test test-services test-browser test-wheel \
+	  test-checkout test-compat bench-guard test-fuzz
+	CACHECORE_NO_SKIPS=1 $(MAKE) sanitize MS=2000
 	@echo "all tests passed"
+
+# ---- The core's tests --------------------------------------------------------
 
 .PHONY: test-swift
 test-swift: setup ## the engine's own tests
-	swift test --disable-xctest --scratch-path .build-tests -j $(JOBS)
+	swift test --disable-xctest --scratch-path $(BUILD)/swift-tests -j $(JOBS)
 
 .PHONY: test-schedules schedules
-test-schedules: ## some seeded schedules of threads
+test-schedules: ## some seeded schedules of threads, and deaths of threads
 	$(MAKE) schedules COUNT=3000
+	$(MAKE) deaths SECONDS=30
 
 schedules: setup ## seeded schedules of threads, COUNT=100000 SEED=random
 	CACHECORE_SCHEDULED=1 swift build -c release --product schedules \
-	  --scratch-path .build-schedules -j $(JOBS)
-	.build-schedules/release/schedules $(or $(COUNT),100000) $(SEED)
+	  --scratch-path $(BUILD)/swift-schedules -j $(JOBS)
+	$(BUILD)/swift-schedules/release/schedules $(or $(COUNT),100000) $(SEED)
+
+.PHONY: deaths
+deaths: setup ## threads that die with a lock, and recovery: SECONDS=30 SEED=random; 0: all steps
+	CACHECORE_SCHEDULED=1 swift build -c release --product deaths \
+	  --scratch-path $(BUILD)/swift-schedules -j $(JOBS)
+	$(BUILD)/swift-schedules/release/deaths $(or $(SECONDS),30) $(SEED)
 
 .PHONY: cmake
 cmake: setup
-	cmake -S . -B build $(if $(wildcard build/CMakeCache.txt),,-G Ninja)
-	cmake --build build -j $(JOBS)
+	cmake -S . -B $(BUILD) $(if $(wildcard $(BUILD)/CMakeCache.txt),,-G Ninja)
+	cmake --build $(BUILD) -j $(JOBS)
 
 .PHONY: test-c
 test-c: cmake ## the contract from C: functions, threads, symbols, examples
-	ctest --test-dir build --output-on-failure
-	tools/test-consumers.sh build
+	$(CTEST)
+	tools/test-consumers.sh $(BUILD)
 
 .PHONY: test-python
-test-python: lib ## the Python package on both its paths, and its examples
-	PYTHON=$(CURDIR)/$(PYTHON) bindings/python/tools/test.sh
-	if [ -x .venv-system/bin/python ]; then \
-	  .venv-system/bin/python -m pytest -q bindings/python/tests/test_*.py; \
-	fi
+test-python: python ## the Python package on both its paths, and its examples
+	PYTHON=$(PYTHON) bindings/python/tools/test.sh
+	tools/test-system-python.sh
+
+# ---- Documentation ----------------------------------------------------------
+
+.PHONY: docs
+docs: python ## the documentation site: build/site/index.html
+	tools/setup.sh docs
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build -q -f tools/site/mkdocs.yml -d $(BUILD)/site
+	tools/check_links.py
+	tools/doc_examples.py
+	@echo "the site is $(BUILD)/site/index.html"
+
+# ---- Everything else ---------------------------------------------------------
 
 .PHONY: check
-check: setup ## formatting, style, types
+check: setup-all ## formatting, style, types
 	swift format lint --strict -r Sources Tests fuzz Package.swift
 	tools/tidy.py
-	MYPYPATH=$(PYTHONPATH) $(PYTHON) -m mypy --strict tools/check_symbols.py tools/tidy.py \
-	  tools/mutate.py tools/own_reports.py tools/planted.py
-	cd bindings/python && $(CURDIR)/$(PYTHON) -m mypy
-	cd bindings/python && $(CURDIR)/$(PYTHON) -m pyright --pythonpath $(CURDIR)/$(PYTHON)
+	tools/layers.py
+	tools/layout.py
+	tools/coverage_table.py --check
+	MYPYPATH=$(PYTHONPATH) $(PYTHON) -m mypy --strict tools/check_links.py tools/check_symbols.py \
+	  tools/coverage_table.py tools/doc_examples.py tools/layers.py tools/layout.py \
+	  tools/pytest_hooks.py tools/region.py tools/site/header_reference.py \
+	  tools/tidy.py tools/mutate.py tools/own_reports.py tools/planted.py
+	cd bindings/python && $(PYTHON) -m mypy
+	cd bindings/python && $(PYTHON) -m pyright --pythonpath $(PYTHON)
+	cd services && $(PYTHON) -m mypy
+	cd services && $(PYTHON) -m pyright --pythonpath $(PYTHON)
 
 .PHONY: histories faults soak
 histories: cmake ## concurrent histories checked for linearizability, MINUTES=5
 	CACHECORE_TEST_MS=$$((60000 * $(or $(MINUTES),5) / 12)) \
-	  build/Tests/C/history_test
+	  $(BUILD)/Tests/C/history_test
 
 faults: cmake ## every system call fails at each of its occurrences
-	FAULTS=all CACHECORE_TEST_MS=3600000 build/Tests/C/fault_test
+	FAULTS=all CACHECORE_TEST_MS=3600000 $(BUILD)/Tests/C/fault_test
 
 soak: cmake ## everything at once, MINUTES=60: build/soak.json
 	CACHECORE_TEST_MS=$$((60000 * $(or $(MINUTES),60))) \
-	  build/Tests/C/soak build/soak.json
+	  $(BUILD)/Tests/C/soak $(BUILD)/soak.json
+
+.PHONY: soak-shared
+soak-shared: cmake ## kills processes that share a cache: KILLS=1000000 in three kinds
+	CACHECORE_KILLS=$(or $(KILLS),1000000) CACHECORE_TEST_MS=1000000000 \
+	  $(BUILD)/Tests/C/shared_kill_test
 
 .PHONY: sanitize
-sanitize: setup ## races and memory errors: TSan and ASan, MS=5000 each stress
+sanitize: setup-all ## races and memory errors: TSan and ASan, MS=5000 each stress
 	tools/sanitize.sh thread $(MS)
 	tools/sanitize.sh address $(MS)
 
 .PHONY: service
-service: lib ## start an example: NAME=blacklist, narration, permissions, decisions
+service: python setup-all ## start an example: NAME=blacklist, narration, permissions, decisions
 	$(PYTHON) examples/services/$(or $(NAME),blacklist).py $(ARGS)
 
+.PHONY: test-services
+test-services: python setup-all ## policy, jobs, the four services, the dashboard
+	CACHECORE_PURE=0 $(PYTHON) -X dev -W error -m pytest -q -p no:cacheprovider services/tests \
+	  --ignore services/tests/apps/test_browser.py
+	CACHECORE_PURE=1 $(PYTHON) -X dev -W error -m pytest -q -p no:cacheprovider services/tests/policy
+
 .PHONY: test-browser
-test-browser: lib ## the dashboard in a real browser; installs chromium by apt
+test-browser: python setup-all ## the dashboard in a real browser; installs chromium by apt
 	tools/setup-browser.sh
 	CACHECORE_BROWSER=1 $(PYTHON) -X dev -W error -m pytest -q \
-	  bindings/python/tests/services/test_browser.py
+	  services/tests/apps/test_browser.py
+
 .PHONY: sanitize-python valgrind
-sanitize-python: setup ## the Python tests: memory errors, leaks, races
+sanitize-python: setup-all ## the Python tests: memory errors, leaks, races
 	tools/sanitize-python.sh address
 	tools/sanitize-python.sh thread
 
-valgrind: lib ## C and Python tests under memcheck
+valgrind: setup-all lib ## C and Python tests under memcheck
 	tools/valgrind.sh
 	tools/valgrind-python.sh
 
@@ -125,20 +211,31 @@ test-fuzz: setup ## the committed corpus, and ten repeatable seconds of each tar
 coverage: setup ## lines of the engine that the tests reach, 95 % at least
 	tools/coverage.sh
 
-mutate: setup ## mistakes in the engine that the tests notice: MINUTES=30
+mutate: setup-all ## mistakes in the engine that the tests notice: MINUTES=30
 	tools/mutate.py --minutes $(or $(MINUTES),30)
 
-.PHONY: wheel test-wheel test-compat
-wheel: lib ## Python wheels and sdist: dist/
-	PYTHON=$(CURDIR)/$(PYTHON) bindings/python/tools/build-wheels.sh dist
+.PHONY: test-checkout
+test-checkout: setup ## a copied, a moved and a read-only checkout build
+	tools/test-checkout.sh
+
+.PHONY: wheel test-wheel test-compat test-compat-latest test-minimums
+wheel: setup lib ## Python wheels and sdists, of libcachecore and libcachecore-services: dist/
+	PYTHON=$(PYTHON) bindings/python/tools/build-wheels.sh dist
+	PYTHON=$(PYTHON) services/tools/build-wheel.sh dist
 
 test-wheel: wheel ## the wheels in empty environments without a compiler
 	bindings/python/tools/test-wheels.sh dist
+	services/tools/test-wheel.sh dist
 
-test-compat: lib ## other projects' own tests, from PyPI, on our Python package
-	PYTHON=$(CURDIR)/$(PYTHON) bindings/python/tools/build-extension.sh
+test-compat: python setup-all ## other projects' own tests, pinned, on our Python package
+	PIP_CONSTRAINT=$(CURDIR)/bindings/python/tests/compat/constraints.txt $(MAKE) test-compat-latest
+
+test-compat-latest: python setup-all ## the same, of their newest versions
 	$(PYTHON) bindings/python/tests/compat/run.py
 	$(PYTHON) bindings/python/tests/compat_frameworks/run.py
+
+test-minimums: lib ## the oldest packages that each extra allows, from PyPI
+	$(PYTHON) bindings/python/tests/minimums/run.py $(EXTRA)
 
 .PHONY: bench bench-quick bench-services hitratio bench-guard
 bench: lib ## measure everything beside the peers: docs/benchmarks.md (half an hour)
@@ -155,12 +252,13 @@ bench-services: lib ## load the decision service over loopback, beside the same 
 	$(PYTHON) bench/services.py $(ARGS)
 
 bench-guard: lib ## instructions a call, against bench/guard.json
+	command -v valgrind >/dev/null || tools/setup.sh all
 	$(MAKE) -C bench guard
 
 .PHONY: install
 install: cmake ## install header, library, CMake and pkg-config files to PREFIX
-	cmake --install build --prefix $(PREFIX)
+	cmake --install $(BUILD) --prefix $(PREFIX)
 
 .PHONY: clean
 clean: ## remove everything that was built
-	rm -rf build dist .build .build-* .venv .venv-system
+	rm -rf $(BUILD) $(VENV) $(VENV)-system dist

@@ -3,17 +3,21 @@
 #
 #   tools/build-library.sh OUTDIR
 #
-# OUTDIR then holds libcachecore.so.VERSION and the links .so.1 and .so.  With
-# SANITIZE=thread or SANITIZE=address in the environment it is built for that
-# sanitizer, beside the ordinary build.
+# OUTDIR then holds libcachecore.so.VERSION with its symbols, the links .so.1 and
+# .so, and in OUTDIR/release the same library stripped, with its debug information
+# in libcachecore.so.VERSION.debug.  Nothing is written to the source tree: the
+# compiler's own files go to OUTDIR/../swift-embedded, or to SCRATCH if that is set.
+# With SANITIZE=thread or SANITIZE=address in the environment it is built for that
+# sanitizer, and not stripped.
 set -euo pipefail
-[ $# -eq 1 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -eq 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
 
-cd "$(dirname "$0")/.."
+source=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
+cd "$source"
 jobs=${JOBS:-$(nproc)}
-scratch=.build-embedded
+scratch=${SCRATCH:-$(dirname "$out")/swift-embedded}
 flags=()
 if [ -n "${SANITIZE:-}" ]; then
   scratch+=-$SANITIZE
@@ -26,6 +30,13 @@ command -v swift >/dev/null || {
   exit 1
 }
 
+# Swift's files name the sources by absolute paths: those of another place are stale.
+if [ "$(cat "$scratch/.source" 2>/dev/null)" != "$source" ]; then
+  rm -rf "$scratch"
+  mkdir -p "$scratch"
+  echo "$source" >"$scratch/.source"
+fi
+
 export CACHECORE_EMBEDDED=1
 swift build -c release --product cachecore --scratch-path "$scratch" \
   -j "$jobs" "${flags[@]}"
@@ -36,9 +47,19 @@ built=$(swift build -c release --scratch-path "$scratch" "${flags[@]}" \
 hex=$(sed -n 's/^#define CACHECORE_VERSION 0x\([0-9a-f]*\)u.*/\1/p' \
   include/cachecore.h)
 version=$((16#${hex:2:2})).$((16#${hex:4:2})).$((16#${hex:6:2}))
+name=libcachecore.so.$version
 
 # Moved into place, not written there: a process may have the old one mapped.
-cp "$built" "$out/.libcachecore.so.$$"
-mv "$out/.libcachecore.so.$$" "$out/libcachecore.so.$version"
-ln -sfn "libcachecore.so.$version" "$out/libcachecore.so.1"
+cp "$built" "$out/.$name.$$"
+mv "$out/.$name.$$" "$out/$name"
+ln -sfn "$name" "$out/libcachecore.so.1"
 ln -sfn libcachecore.so.1 "$out/libcachecore.so"
+[ -z "${SANITIZE:-}" ] || exit 0
+
+mkdir -p "$out/release"
+cd "$out/release"
+objcopy --only-keep-debug "$out/$name" "$name.debug"
+objcopy --strip-unneeded --add-gnu-debuglink="$name.debug" "$out/$name" ".$name.$$"
+mv ".$name.$$" "$name"
+ln -sfn "$name" libcachecore.so.1
+ln -sfn libcachecore.so.1 libcachecore.so

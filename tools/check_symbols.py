@@ -4,8 +4,9 @@
     tools/check_symbols.py build/lib/libcachecore.so
 
 The exported functions are exactly the prototypes of cachecore.h, each of them
-is called by the libffi test, and the library needs glibc alone, one of 2012 or
-later, names itself libcachecore.so.1 and stays small.
+is called by the libffi test, and by the test of outputs if it has one; and the
+library needs glibc alone, one of 2012 or later, names itself libcachecore.so.1
+and stays small.  Of glibc it calls nothing where a cancelled thread could end.
 """
 
 import re
@@ -18,7 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent
 SONAME = "libcachecore.so.1"
 NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 GLIBC = (2, 17)  # no symbol of a later one is asked for: what manylinux2014 has
-STRIPPED_BYTES_MAX = 512 * 1024
+STRIPPED_BYTES_MAX = 896 * 1024
+
+# All that the library may call.  None of these is a cancellation point, but for two that
+# CPlatform.h calls with cancellation disabled; a thread that ended in the library would leave a lock taken.
+DISABLED = {"pthread_join", "sysconf"}
+IMPORTED = DISABLED | {
+    "__cxa_finalize", "__errno_location", "__register_atfork", "__stack_chk_fail", "bcmp", "calloc", "clock_gettime",
+    "free", "madvise", "memcmp", "memcpy", "memmove", "memset", "mmap", "munmap", "posix_memalign", "pthread_create",
+    "pthread_setcancelstate", "sched_yield", "sigfillset", "sigprocmask", "syscall",
+    "__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable",
+}
 
 
 def output(*command: str) -> str:
@@ -30,10 +41,21 @@ def prototypes(header: str) -> set[str]:
     return set(re.findall(r"CACHECORE_API[\s\w*]*?\b(cachecore_\w+)\s*\(", code))
 
 
+def with_outputs(header: str) -> set[str]:
+    """The functions that return something through a pointer; advice is not of the stable part."""
+    code = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
+    return set(re.findall(r"\b(cachecore_\w+)\s*\([^()]*_out\b[^()]*\);", code))
+
+
 def exported(library: str) -> set[str]:
     lines = output("nm", "-D", "--defined-only", "--extern-only", library).splitlines()
     symbols = {line.split()[-1].split("@")[0] for line in lines}
     return symbols - {"CACHECORE_1"}  # the version's own name
+
+
+def imported(library: str) -> set[str]:
+    lines = output("nm", "-D", "--undefined-only", library).splitlines()
+    return {line.split()[-1].split("@")[0] for line in lines}
 
 
 def dynamic(library: str, tag: str) -> set[str]:
@@ -59,15 +81,19 @@ def stripped_size(library: str) -> int:
 
 
 def problems(library: str) -> list[str]:
-    declared = prototypes((ROOT / "include/cachecore.h").read_text())
+    header = (ROOT / "include/cachecore.h").read_text()
+    declared, filling = prototypes(header), with_outputs(header)
     symbols = exported(library)
     ffi_test = (ROOT / "Tests/C/ffi_test.c").read_text()
+    outputs_test = (ROOT / "Tests/C/outputs_test.c").read_text()
     needed, soname = dynamic(library, "NEEDED"), dynamic(library, "SONAME")
     size = stripped_size(library)
     found = [f"{name}: in the header, not exported" for name in sorted(declared - symbols)]
     found += [f"{name}: exported, not in the header" for name in sorted(symbols - declared)]
     found += [f"{name}: not called by ffi_test.c" for name in sorted(declared) if f'"{name}"' not in ffi_test]
+    found += [f"{name}: not called by outputs_test.c" for name in sorted(filling) if f"{name}(" not in outputs_test]
     found += [f"{name}: used, and nowhere to be had" for name in sorted(unresolved(library))]
+    found += [f"{name}: imported; is it a cancellation point?" for name in sorted(imported(library) - IMPORTED)]
     found += [f"{name}: newer than {GLIBC}" for name in sorted(newer_than_glibc(library))]
     if not needed <= NEEDED:
         found.append(f"it needs {', '.join(sorted(needed - NEEDED))}")

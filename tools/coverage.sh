@@ -19,7 +19,7 @@ jobs=${JOBS:-$(nproc)}
 out=build/coverage
 rm -rf "$out"
 mkdir -p "$out/lib" "$out/raw"
-build=(-c release --enable-code-coverage --scratch-path .build-coverage)
+build=(-c release --enable-code-coverage --scratch-path build/swift-coverage)
 swift build --build-tests "${build[@]}" -j "$jobs"
 bin=$(swift build "${build[@]}" --show-bin-path)
 cp "$bin/libcachecore.so" "$out/lib/libcachecore.so.1"

@@ -23,7 +23,7 @@ bin=$(dirname "$(readlink -f "$(command -v swift)")")
 export PYTHON=${PYTHON:-$PWD/.venv/bin/python}
 out=$PWD/build/$sanitizer-python
 reports=$out/reports
-tests=$out/bindings/python/tests
+tests=$out/bindings/python/tests services=$out/services/tests
 SANITIZE=$sanitizer tools/build-python.sh "$out"
 
 runtime() { "$bin/clang" -print-file-name="libclang_rt.$1-x86_64.so"; }
@@ -43,7 +43,7 @@ else
   leaks= slowly= planted=race objects=libcachecore.so
   options+=:second_deadlock_stack=1:die_after_fork=0
 fi
-export PYTHONPATH=$out/bindings/python/src CACHECORE_LIBRARY=$out/libcachecore.so
+export PYTHONPATH=$out/bindings/python/src:$out/services/src CACHECORE_LIBRARY=$out/libcachecore.so
 export PYTHONMALLOC=malloc CACHECORE_PURE=0
 
 # under OPTIONS COMMAND...: with the sanitizer; its reports are the only ones there.
@@ -68,17 +68,20 @@ for pure in 0 1; do
   if [ $# -gt 0 ]; then
     check "$leaks$slowly" "$@"
   elif [ "$sanitizer" = thread ]; then
-    check "" "$tests"/test_{answers,batch,cached,closing,fork,lease}.py \
-      "$tests"/test_{object_cache,removals,sweeper,threads}.py "$tests/policy"
+    check "" "$tests"/test_{batch,cached,closing,fork,lease}.py \
+      "$tests"/test_{object_cache,removals,sweeper,threads}.py
+    check "" "$services/policy"
   else
     # Not those that count resident bytes, which ASan keeps, or that build the sdist.
     # CPython ends daemon threads at exit where they are, and what they held leaks;
     # examples have time limits.
-    check "$leaks$slowly" "$tests" --ignore-glob="*/"{contrib,maintenance,services} \
+    check "$leaks$slowly" "$tests" --ignore-glob="*/contrib" \
       --ignore-glob="*/test_"{examples,leaks,sdist}.py \
       -k "not (test_interpreter_exit_with and threads)"
-    check detect_leaks=0 "$tests"/{contrib,maintenance,services,test_examples.py} \
-      "$tests/test_closing.py" -k "not test_interpreter_exit_with or threads"
+    check "$leaks$slowly" "$services/policy" "$services"/test_*.py
+    check detect_leaks=0 "$services"/{apps,maintenance}
+    check detect_leaks=0 "$tests"/{contrib,test_examples.py} "$tests/test_closing.py" \
+      -k "not test_interpreter_exit_with or threads"
   fi
 done
 exit $failed

@@ -1,12 +1,26 @@
 #!/usr/bin/env bash
-# Installs what the build and the tests need and this machine lacks: Debian
-# packages by apt (which needs root or sudo), Python packages into .venv.
+# Installs what this machine lacks: Debian packages by apt (which needs root or
+# sudo), Python packages into the virtual environment VENV (.venv).
+#
+#   tools/setup.sh lib     what building libcachecore.so needs
+#   tools/setup.sh core    and the core's tests: C, Swift, Python
+#   tools/setup.sh docs    and the documentation site
+#   tools/setup.sh all     and services, browsers, packages, sanitizers, guard
+#
 # Does nothing, quickly, where all is there.
 set -euo pipefail
+case ${1:-} in
+  lib | core | docs | all) group=$1 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
 cd "$(dirname "$0")/.."
+build=${BUILD:-$PWD/build}
+venv=${VENV:-$PWD/.venv}
 
-packages=(binutils cmake g++ libffi-dev make ninja-build pkg-config python3-dev
-          python3-venv redis-server strace valgrind zstd)
+packages=(binutils gcc libc6-dev)  # swiftc links with the system's
+[ "$group" = lib ] ||
+  packages+=(cmake g++ libffi-dev make ninja-build pkg-config python3-dev python3-venv)
+[ "$group" != all ] || packages+=(redis-server strace valgrind zstd)
 
 say() { echo "setup: $*"; }
 
@@ -36,6 +50,16 @@ install_packages() {
     }
 }
 
+# What was built names the sources by absolute paths: in a checkout that was copied
+# or moved, begin anew.
+mkdir -p "$build"
+if [ "$(cat "$build/.source" 2>/dev/null || echo "$PWD")" != "$PWD" ]; then
+  say "$build was built from $(cat "$build/.source"): emptied"
+  rm -rf "$build" "$venv" "$venv-system"
+  mkdir -p "$build"
+fi
+echo "$PWD" >"$build/.source"
+
 if command -v dpkg-query >/dev/null; then
   mapfile -t missing < <(missing_packages)
   [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
@@ -47,25 +71,32 @@ if ! command -v swift >/dev/null && [ ! -x /opt/swift/usr/bin/swift ]; then
   say "Swift 6.3 or later is missing: see https://swift.org/install"
   exit 1
 fi
+[ "$group" != lib ] || exit 0
 
-# environment DIR PYTHON REQUIREMENTS: a virtual environment with what is asked
-# for, made anew only where that has changed.
+# environment DIR PYTHON REQUIREMENTS...: a virtual environment with what is asked
+# for, added to only where that has changed.
 environment() {
-  if [ ! -x "$1/bin/python" ]; then
-    say "making $1"
-    "$2" -m venv "$1"
+  local directory=$1 python=$2 requirements
+  shift 2
+  if [ ! -x "$directory/bin/python" ]; then
+    say "making $directory"
+    "$python" -m venv "$directory"
   fi
-  if ! cmp -s "$3" "$1/requirements.txt"; then
-    say "installing Python packages into $1"
-    "$1/bin/python" -m pip install -q --disable-pip-version-check -r "$3"
-    cp "$3" "$1/requirements.txt"
-  fi
+  for requirements in "$@"; do
+    if ! cmp -s "$requirements" "$directory/$(basename "$requirements")"; then
+      say "installing what is in $requirements into $directory"
+      "$directory/bin/python" -m pip install -q --disable-pip-version-check -r "$requirements"
+      cp "$requirements" "$directory/"
+    fi
+  done
 }
 
-environment .venv python3 tools/requirements.txt
+lists=(tools/requirements.txt)
+[ "$group" = core ] || lists+=(tools/requirements-docs.txt)
+[ "$group" != all ] || lists+=(tools/requirements-all.txt)
+environment "$venv" python3 "${lists[@]}"
 # The system's own Python beside ours, if it is new enough: for the binding's
 # own tests, without the frameworks.
 if /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-  environment .venv-system /usr/bin/python3 tools/requirements-system.txt
+  environment "$venv-system" /usr/bin/python3 tools/requirements-system.txt
 fi
-say "all is there"

@@ -5,9 +5,6 @@
 #   tools/valgrind-python.sh [PYTEST ARGUMENTS]
 #
 # Arguments are for pytest in place of the tests below, which are those of each call.
-# Not of test_answers.py: CPython multiplies a 0 that its JSON parser reads by a digit
-# that it never wrote (longintrepr.h), which is reported wherever that 0 is handed on.
-# The JSON of the others has no 0.
 #
 # What has a frame of ours is a failure, a block that nothing points to any more as
 # well (tools/own_reports.py); a planted leak and a planted read of what was never
