@@ -195,6 +195,14 @@ static void descriptors_share(void) {
   close(again);
 }
 
+/* An exec drops the old memory, and the files that lie in it, in no order that
+ * is promised: the pipe may say so before the lock has ended. */
+static int lock_ends(int fd) {
+  int ms;
+  for (ms = 0; ms < 10000 && is_locked(fd); ms++) sleep_ms(1);
+  return !is_locked(fd);
+}
+
 static void exec_lets_go(void) {
   int fd = new_file(TMPFS), ends[2];
   char byte;
@@ -207,13 +215,13 @@ static void exec_lets_go(void) {
     close(ends[0]);
     lock_by_mapping(fd, 0);
     if (!is_locked(fd)) _exit(1);
-    execlp("sleep", "sleep", "60", (char *)NULL);
+    execlp("sleep", "sleep", "20", (char *)NULL);
     _exit(2);
   }
   close(ends[1]);
   CHECK_INT(read(ends[0], &byte, 1), 0); /* closed: it has become another */
-  CHECK_INT(kill(child, 0), 0);
-  CHECK(!is_locked(fd));
+  CHECK(lock_ends(fd));
+  CHECK_INT(waitpid(child, NULL, WNOHANG), 0); /* it lives on */
   CHECK_INT(kill(child, SIGKILL), 0);
   CHECK_INT(waitpid(child, NULL, 0), child);
   close(fd);
