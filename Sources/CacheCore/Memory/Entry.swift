@@ -72,7 +72,7 @@ package struct Entry {
   }
 
   /// Of an entry that is flagged as long.
-  var longValueSize: UnsafeMutablePointer<Atomic<UInt64>> {
+  package var longValueSize: UnsafeMutablePointer<Atomic<UInt64>> {
     @inline(__always) get {
       (base + Entry.headerSize).assumingMemoryBound(to: LongValueSize.self).pointee.bytes.word
     }
