@@ -320,6 +320,7 @@ package struct Span {
       map(from: at, to: end, region.base + Int(start))
       at = end
     }
+    try require(state.pointee.committedEnd <= extent, "the memory of a part")
     try require(ends != nil || skippedPages == 0, "pages passed over")
     let most = sizeMax / Span.page
     try require(
