@@ -103,9 +103,10 @@ def output(*command: object) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-#: Where somebody waits for a shard's lock.  Behind it is recovery, which a get comes to in a cache that
-#: processes share, when the holder of the lock was killed; it needs memory for a while.
-WAITING = re.compile(r".*5ShardV\d+acquireSlow")
+#: Where a shard's lock is waited for, and where its holder puts right what others left.  Behind both is
+#: recovery, which a get comes to in a cache that processes share, when the holder of the lock was killed or
+#: stopped; it needs memory for a while.
+WAITING = re.compile(r".*5ShardV(11acquireSlow|6settle[A-Z])")
 
 
 def reachable(graph: dict[str, set[str]], start: str) -> set[str]:

@@ -149,7 +149,8 @@ enum {
   CACHECORE_E_FULL = -5,      /* a no-evict cache is at its bound            */
   CACHECORE_E_STATE = -6,     /* not now: for example, a sweeper that runs
                                  already, or a cache that has been closed    */
-  CACHECORE_E_TIMEOUT = -7,   /* the wait ended before the event             */
+  CACHECORE_E_TIMEOUT = -7,   /* the wait ended before the event; in a cache
+                                 that processes share, behind a stopped one  */
   CACHECORE_E_TYPE = -8,      /* increment: the value is no decimal number   */
   CACHECORE_E_RANGE = -9,     /* the result does not fit                     */
   CACHECORE_E_LAYOUT = -10,   /* a file that is no cache, or is damaged, or of
@@ -808,9 +809,9 @@ cachecore_audit(cachecore_t *cache, const void *prefix, size_t prefix_size,
  * state is not stored after the delete.  What voids a claim, and what does not:
  *
  *   Voids      a write under the key that stored its value, or was REFUSED,
- *              E_NO_MEMORY or E_FULL; set_until with a deadline in the past;
- *              delete, delete_many, delete_prefix and clear, whether or not
- *              they removed anything.
+ *              E_NO_MEMORY, E_TIMEOUT or E_FULL; set_until with a deadline in
+ *              the past; delete, delete_many, delete_prefix and clear, whether
+ *              or not they removed anything.
  *   Not        add that was EXISTS, compare_and_set that was CONFLICT or a
  *              MISS, replace that was a MISS, touch, any read, any error not
  *              named above; eviction, evict, expiry, cleanup_expired, audit and
@@ -953,9 +954,21 @@ cachecore_abandon(cachecore_t *cache, const void *key, size_t key_size,
  * milliseconds, puts that shard right, and takes it.  Values that it had
  * acquired and claims that it had are ended.
  *
- * A process that is stopped (SIGSTOP, a debugger, a frozen container) while it
- * changes a shard makes those wait who want to change that shard, until it
- * goes on or is killed.
+ * A process may also be stopped (SIGSTOP, a debugger, a frozen container) while
+ * it changes a shard.  It lives, so nothing is taken from it, and nobody waits
+ * for it: after 0.2 seconds, or ten where /proc does not say that it is
+ * stopped, what would change that shard is CACHECORE_E_TIMEOUT, and every call
+ * after the first is so within milliseconds.  A write that ended so has stored
+ * nothing, and what it would have replaced is not seen again: reads of the
+ * shard miss from then on, and when the process goes on or is killed, the shard
+ * is emptied before it is used again.  In a NO_EVICT cache nothing has changed
+ * instead, and reads find what they found.  Both end the claims of the shard.
+ * `scan`, `coldest`, `hottest`, `save` and `load` are CACHECORE_E_TIMEOUT too;
+ * `evict`, cleanup and the sweeper pass the shard over; `stats` and `count`
+ * tell what it had.  Two waits have no limit: of one who writes to an entry
+ * that a process was reading when it was stopped, within the few instructions
+ * that note the time of its use, and in a NO_EVICT cache of one who reads an
+ * entry that it was writing.
  *
  * After a restart, or when all processes were killed, the next one that opens
  * the file finds the entries with the lifetimes that are left, as long as the

@@ -11,17 +11,15 @@ public func cachecore_delete_prefix(
   var removed: UInt64 = 0
   defer { removed_out?.pointee = removed }
   return call(cache, prefix, prefix_size) { cache, prefix in
-    removed = cache.deletePrefix(prefix)
-    return .ok
+    let result = cache.deletePrefix(prefix)
+    removed = result.removed
+    return result.outcome
   }
 }
 
 @c @implementation
 public func cachecore_clear(_ cache: OpaquePointer?) -> cachecore_status_t {
-  call(cache) { cache in
-    cache.clear()
-    return .ok
-  }
+  call(cache) { $0.clear() }
 }
 
 @c @implementation

@@ -142,6 +142,27 @@ import Testing
     }
   }
 
+  /// There is no memory behind a part where the part is not.
+  @Test(arguments: [false, true]) func memoryBeyondAPartIsRefused(recovers: Bool) throws {
+    let original = try filled(policy: Options.policyAdaptive)
+    defer { original.close() }
+    let shard = Int(original.cache.region.header.pointee.geometry.shardOffset(0))
+    let spans = [
+      ShardControl.arenaSpan, ShardControl.pagesSpan, ShardControl.bucketsSpan,
+      ShardControl.overflowSpan, ShardControl.sketchSpan, ShardControl.ghostsSpan,
+      ShardControl.shadowsSpan,
+    ]
+    for (number, span) in spans.enumerated() {
+      for end: UInt64 in [1 << 40, UInt64.max] {
+        let (base, size) = try copyOfRegion(of: original.cache)
+        span(in: base + shard).pointee.committedEnd = end
+        #expect(
+          Cache.attach(base, size: size, recovers: recovers) == nil, "span \(number), \(end)")
+        platform_unmap(base, Int(size))
+      }
+    }
+  }
+
   /// An entry is long if its value is, and only then: one that moves gets a block for its
   /// sizes, and is copied with what its flags say.
   @Test func aLongEntryWithAShortValueIsRefused() throws {

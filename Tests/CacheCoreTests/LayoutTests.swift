@@ -333,6 +333,8 @@ extension Atomic {
         [
           ("table", $0.pointee.table.place),
           ("accessGranularityMs", $0.pointee.accessGranularityMs.place),
+          ("stall", $0.pointee.stall.place),
+          ("stalledBy", $0.pointee.stalledBy.place),
         ]
       },
       shared("RegionMapWords", RegionMapWords.self) {

@@ -75,7 +75,7 @@ import Testing
     prepare()
     #expect(!cache.delete(key) && cache.getOrClaim(key).outcome == .claimed)
     prepare()
-    #expect(bytes("k").withUnsafeBytes { cache.cache.deletePrefix($0) } == 0)
+    #expect(bytes("k").withUnsafeBytes { cache.cache.deletePrefix($0) }.removed == 0)
     #expect(cache.getOrClaim(key).outcome == .claimed)
     prepare()
     cache.cache.clear()

@@ -372,19 +372,21 @@ PLATFORM_INLINE void platform_nap(uint64_t ns) {
 }
 
 /* Sleeps while *word is `expected`, until woken or timeout_ns has passed
- * (UINT64_MAX: no limit).  May return early; the caller looks again. */
-PLATFORM_INLINE void platform_futex_sleep(const void *word, uint32_t expected,
+ * (UINT64_MAX: no limit).  May return early; the caller looks again.  False
+ * only if the time has passed. */
+PLATFORM_INLINE bool platform_futex_sleep(const void *word, uint32_t expected,
                                           uint64_t timeout_ns, int operation) {
   struct timespec t, *limit = NULL;
   PLATFORM_IF_SCHEDULED(
       platform_scheduler->futex_wait(word, expected, timeout_ns);
-      return)
+      return true)
   if (timeout_ns != UINT64_MAX) {
     t.tv_sec = (time_t)(timeout_ns / 1000000000u);
     t.tv_nsec = (long)(timeout_ns % 1000000000u);
     limit = &t;
   }
-  syscall(SYS_futex, word, operation, expected, limit, NULL, 0);
+  return syscall(SYS_futex, word, operation, expected, limit, NULL, 0) == 0 ||
+         errno != ETIMEDOUT;
 }
 
 PLATFORM_INLINE void platform_futex_rouse(const void *word, int count,
@@ -396,7 +398,7 @@ PLATFORM_INLINE void platform_futex_rouse(const void *word, int count,
 /* On a word of this process alone. */
 PLATFORM_INLINE void platform_futex_wait(const void *word, uint32_t expected,
                                          uint64_t timeout_ns) {
-  platform_futex_sleep(word, expected, timeout_ns, FUTEX_WAIT_PRIVATE);
+  (void)platform_futex_sleep(word, expected, timeout_ns, FUTEX_WAIT_PRIVATE);
 }
 
 PLATFORM_INLINE void platform_futex_wake(const void *word, int count) {
@@ -404,10 +406,10 @@ PLATFORM_INLINE void platform_futex_wake(const void *word, int count) {
 }
 
 /* On a word that other processes may have mapped. */
-PLATFORM_INLINE void platform_shared_futex_wait(const void *word,
+PLATFORM_INLINE bool platform_shared_futex_wait(const void *word,
                                                 uint32_t expected,
                                                 uint64_t timeout_ns) {
-  platform_futex_sleep(word, expected, timeout_ns, FUTEX_WAIT);
+  return platform_futex_sleep(word, expected, timeout_ns, FUTEX_WAIT);
 }
 
 PLATFORM_INLINE void platform_shared_futex_wake(const void *word, int count) {

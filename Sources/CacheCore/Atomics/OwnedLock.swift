@@ -41,34 +41,50 @@ package struct OwnedLock {
       ).exchanged
   }
 
-  /// Takes the lock when it is free or when its holder is dead: true in the second case.
-  /// Then what the lock guards is as the holder left it.
-  package func acquire(orFromDead isDead: (_ owner: UInt32) -> Bool) -> Bool {
+  /// How an attempt to take the lock ended.
+  package enum Acquisition {
+    case free
+    /// The holder was dead. What the lock guards is as it left it.
+    case fromDead
+    /// Another process holds it and does not go on.
+    case stalled(_ owner: UInt32)
+  }
+
+  /// Takes the lock when it is free or when its holder is dead. In a shared region it is
+  /// given up if `isStalled` says so of a holder who has not let go of it in so many sleeps.
+  package func acquire(
+    orFromDead isDead: (_ owner: UInt32) -> Bool,
+    orUntil isStalled: (_ owner: UInt32, _ sleeps: Int) -> Bool
+  ) -> Acquisition {
     var pauses = 1
     for _ in 0..<OwnedLock.looksMax {
       for _ in 0..<pauses { platform_pause() }
-      if tryAcquire() { return false }
+      if tryAcquire() { return .free }
       pauses = min(2 * pauses, OwnedLock.pausesMax)
     }
     let isShared = owner != OwnedLock.privateOwner
     var limit = isShared ? OwnedLock.firstSleepNs : UInt64.max
+    // Sleeps that nothing ended but their limit, since the lock was last seen to change.
+    var (sleeps, last) = (0, UInt32(0))
     while true {
       // Not `relaxed`, which has a step in a build for tests: a thread that was woken is
       // never stopped for good before it has taken the lock or sleeps again.
       let seen = word.pointee.load(ordering: .relaxed)
       if seen == 0 {
         // Others may sleep still.
-        if exchange(0, for: owner | OwnedLock.waiters) { return false }
+        if exchange(0, for: owner | OwnedLock.waiters) { return .free }
         continue
       }
       let marked = seen | OwnedLock.waiters
       if seen != marked, !exchange(seen, for: marked) { continue }
-      sleep(while: marked, limit)
+      let isWoken = sleep(while: marked, limit)
       guard isShared, word.relaxed == marked else { continue }
       limit = OwnedLock.sleepNs
-      if isDead(seen & ~OwnedLock.waiters), exchange(marked, for: owner | OwnedLock.waiters) {
-        return true
-      }
+      let holder = seen & ~OwnedLock.waiters
+      if isDead(holder), exchange(marked, for: owner | OwnedLock.waiters) { return .fromDead }
+      sleeps = isWoken || holder != last ? 1 : sleeps + 1
+      last = holder
+      if holder != owner, isStalled(holder, sleeps) { return .stalled(holder) }
     }
   }
 
@@ -78,10 +94,13 @@ package struct OwnedLock {
     ).exchanged
   }
 
-  private func sleep(while value: UInt32, _ limitNs: UInt64) {
-    owner == OwnedLock.privateOwner
-      ? platform_futex_wait(word, value, limitNs)
-      : platform_shared_futex_wait(word, value, limitNs)
+  /// Whether somebody, or something, ended the sleep before its limit.
+  private func sleep(while value: UInt32, _ limitNs: UInt64) -> Bool {
+    if owner == OwnedLock.privateOwner {
+      platform_futex_wait(word, value, limitNs)
+      return true
+    }
+    return platform_shared_futex_wait(word, value, limitNs)
   }
 
   @inline(__always)

@@ -40,6 +40,7 @@ extension Cache {
           return .claimed
         case .claimed: return .pending
         case .paused, .changed: continue
+        case .timeout: return .timeout
         }
       }
       if found.freshness == .absent {
@@ -77,15 +78,15 @@ extension Cache {
     }
     let ms = claim.claimMs == 0 ? Cache.claimMsDefault : claim.claimMs
     let end = clock.deadline(in: ms)
-    let election = shard.withLock {
-      shard.elect(parts, key, given: premise, until: end, at: clock.coarse)
-    }
+    let election =
+      shard.withLock { shard.elect(parts, key, given: premise, until: end, at: clock.coarse) }
+      ?? .timeout
     switch election {
     case .elected(let token):
       claim.token = token
       claim.seen = token
     case .claimed(let token): claim.seen = token
-    case .paused, .changed: break
+    case .paused, .changed, .timeout: break
     }
     return election
   }
@@ -116,17 +117,23 @@ extension Cache {
     return !isOpen ? .state : isOver ? .ok : .timeout
   }
 
+  /// After how long a claim is looked at again that could not be.
+  private static let stalledNs: UInt64 = 10_000_000
+
   /// For how long a claim may stand; nil: it does not.
   private func standsForNs(_ shard: Shard, _ parts: HashParts, _ token: UInt64) -> UInt64? {
     // Ends that of one who is dead.
     if region.isShared { _ = shard.claimStanding(parts, at: clock.coarse) }
-    let end = shard.withLock { () -> UInt64? in
+    let found = shard.withLock { () -> UInt64? in
       let (claims, now) = (shard.claims, clock.coarse)
       guard let place = claims.find(parts.hash, token: token), claims.stands(place, at: now)
       else { return nil }
       return claims.end(of: place)
     }
-    guard let end else { return nil }
+    // Behind one who is stopped nothing is known of it, but that all claims of a shard that
+    // is forgotten are void.
+    guard let found else { return shard.isForgotten ? nil : Cache.stalledNs }
+    guard let end = found else { return nil }
     if clock.isManual || end == Clock.never { return UInt64.max }
     return max(1, end - min(end, clock.exact)) * 1_000_000
   }
@@ -157,8 +164,9 @@ extension Cache {
   package func abandon(_ key: UnsafeRawBufferPointer, token: UInt64, retryMs: UInt64) {
     let (shard, parts) = route(key)
     let retry = retryMs == 0 ? 0 : clock.deadline(in: retryMs)
-    shard.withLock {
+    let isEnded: Void? = shard.withLock {
       shard.abandon(parts, key, token: token, retry: retry, at: clock.coarse)
     }
+    if isEnded == nil { shard.leaveToBeSettled() }
   }
 }

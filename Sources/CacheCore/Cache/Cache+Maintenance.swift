@@ -8,13 +8,18 @@ extension Cache {
   package static let sliceNs: UInt64 = 200_000
 
   /// Runs `slice` under the shard's lock until it says that it is done, or
-  /// `mayGoOn` no longer holds.
+  /// `mayGoOn` no longer holds. False if whoever holds the lock is stopped.
+  @discardableResult
   package func inSlices(
     _ shard: Shard, mayGoOn: () -> Bool = { true }, _ slice: (_ startNs: UInt64) -> Bool
-  ) {
+  ) -> Bool {
     while mayGoOn() {
-      if shard.withLockYielding({ slice(platform_now_ns()) }) { return }
+      guard let isDone = shard.withLockYielding({ slice(platform_now_ns()) }) else {
+        return false
+      }
+      if isDone { break }
     }
+    return true
   }
 
   /// Removes up to `limit` expired entries, and returns to the system what memory
@@ -29,7 +34,7 @@ extension Cache {
       var isSwept = removed >= limit
       var longest = pace.longestNs
       var lag: UInt64 = 0
-      inSlices(shard, mayGoOn: mayGoOn) { startNs in
+      let isReached = inSlices(shard, mayGoOn: mayGoOn) { startNs in
         let endNs = startNs + pace.sliceNs
         if !isSwept {
           shard.counters.pointee.longestLagMs = 0
@@ -47,6 +52,7 @@ extension Cache {
         longest = max(longest, platform_now_ns() - startNs)
         return discard != .more
       }
+      if !isReached { isTrimmed = false }
       pace.longestNs = longest
       pace.longestLagMs = max(pace.longestLagMs, lag)
     }
@@ -62,13 +68,14 @@ extension Cache {
     package init(sliceNs: UInt64 = Cache.sliceNs) { self.sliceNs = sliceNs }
   }
 
-  package func clear() {
-    _ = removeAll(UnsafeRawBufferPointer(start: nil, count: 0), andExpired: true)
+  @discardableResult
+  package func clear() -> Outcome {
+    removeAll(UnsafeRawBufferPointer(start: nil, count: 0), andExpired: true).outcome
   }
 
-  package func deletePrefix(_ prefix: UnsafeRawBufferPointer) -> UInt64 {
-    removeAll(prefix)
-  }
+  package func deletePrefix(
+    _ prefix: UnsafeRawBufferPointer
+  ) -> (removed: UInt64, outcome: Outcome) { removeAll(prefix) }
 
   /// Returns a shard's free memory to the system.
   func trim(_ shard: Shard) { inSlices(shard) { _ in shard.trim() != .more } }
@@ -77,21 +84,23 @@ extension Cache {
   /// returns their memory to the system.
   private func removeAll(
     _ prefix: UnsafeRawBufferPointer, andExpired: Bool = false
-  ) -> UInt64 {
-    var removed: UInt64 = 0
+  ) -> (removed: UInt64, outcome: Outcome) {
+    var (removed, outcome) = (UInt64(0), Outcome.ok)
     forEachShard { shard in
-      // First: what is being computed now must not be stored behind our back.
-      shard.withLock { shard.endClaims(mayHavePrefix: prefix) }
       var position: UInt64 = 0
-      inSlices(shard) { _ in
-        let next = shard.removeEntries(
-          prefix, from: position, removed: &removed, at: clock.coarse, andExpired: andExpired)
-        position = next ?? 0
-        return next == nil
-      }
-      trim(shard)
+      // First: what is being computed now must not be stored behind our back.
+      let isReached =
+        shard.withLock { shard.endClaims(mayHavePrefix: prefix) } != nil
+        && inSlices(shard) { _ in
+          let next = shard.removeEntries(
+            prefix, from: position, removed: &removed, at: clock.coarse,
+            andExpired: andExpired)
+          position = next ?? 0
+          return next == nil
+        }
+      if isReached { trim(shard) } else { outcome = shard.giveUpWrite() }
     }
-    return removed
+    return (removed, outcome)
   }
 
   /// Moves a manual clock.

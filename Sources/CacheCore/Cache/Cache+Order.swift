@@ -45,7 +45,7 @@ extension Cache {
     var present: UInt64 = 0
     forEachShard { shard in
       removed += removeExpired(in: shard, limit: count - removed)
-      shard.withLock {
+      _ = shard.withLock {
         shard.drainAllReads()
         present += shard.counters.pointee.entries
       }
@@ -60,7 +60,7 @@ extension Cache {
     var evicted: UInt64 = 0
     while evicted < count {
       let stop = min(count, evicted + Cache.evictionsAtOnce)
-      shard.withLockYielding { while evicted < stop, shard.evictOne() { evicted += 1 } }
+      _ = shard.withLockYielding { while evicted < stop, shard.evictOne() { evicted += 1 } }
       if evicted < stop { break }
     }
     return evicted
@@ -71,16 +71,17 @@ extension Cache {
   private func evictMerging(_ count: UInt64) -> UInt64 {
     var evicted: UInt64 = 0
     var fronts = Fronts(of: shardCount, in: .coldest)
-    forEachShard { shard in fronts[shard.number] = shard.withLock { shard.coldest } }
+    forEachShard { shard in fronts[shard.number] = shard.withLock { shard.coldest } ?? nil }
     while evicted < count, let number = fronts.next {
       let shard = shard(number)
       let stop = min(count, evicted + Cache.evictionsAtOnce)
-      shard.withLockYielding {
+      let isReached: Void? = shard.withLockYielding {
         repeat {
           if shard.evictOne() { evicted += 1 }
           fronts[number] = shard.coldest
         } while evicted < stop && fronts.next == number
       }
+      if isReached == nil { fronts[number] = nil }
     }
     return evicted
   }
@@ -91,9 +92,10 @@ extension Cache {
     var removed: UInt64 = 0
     var isDone = false
     while !isDone, removed < limit {
-      let step = shard.withLockYielding {
+      let reached = shard.withLockYielding {
         shard.removeExpired(at: clock.coarse, limit: limit - removed) { false }
       }
+      guard let step = reached else { break }
       removed += step.removed
       isDone = step.isDone
     }
@@ -102,8 +104,11 @@ extension Cache {
 
   /// Lists up to `limit` live entries in this order, as long as the buffer has room.
   /// Holds every shard's lock, so that what it lists was the order at one moment.
-  package func list(_ order: EvictionOrder, limit: UInt64, into buffer: inout RecordBuffer) {
-    withAllLocks {
+  @discardableResult
+  package func list(
+    _ order: EvictionOrder, limit: UInt64, into buffer: inout RecordBuffer
+  ) -> Outcome {
+    let isReached: Void? = withAllLocks {
       let (now, exactNow) = (clock.coarse, clock.exact)
       var fronts = Fronts(of: shardCount, in: order)
       forEachShard { shard in
@@ -118,5 +123,6 @@ extension Cache {
         left -= 1
       }
     }
+    return isReached == nil ? .timeout : .ok
   }
 }

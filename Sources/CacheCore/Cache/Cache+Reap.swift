@@ -11,7 +11,7 @@ extension Cache {
     // Held because a lock on the file is taken (FileLock).
     let count = OpenCaches.lock.withLock { region.processes.reapDead { reap($0) } }
     // What they were writing is put right now, and not when somebody comes to that shard.
-    if count > 0 { forEachShard { $0.withLock {} } }
+    if count > 0 { forEachShard { _ = $0.withLock {} } }
   }
 
   /// Ends what a process that is dead had on lease, and forgets its pins.
@@ -35,7 +35,10 @@ extension Cache {
       ticket.pointee.store(0, ordering: .sequentiallyConsistent)
       guard claim.shard < shardCount else { return }
       let shard = shard(claim.shard)
-      let ended = shard.withLock { shard.settleLeases(of: claim.ref) }
+      guard let ended = shard.withLock({ shard.settleLeases(of: claim.ref) }) else {
+        shard.leaveToBeSettled()
+        return
+      }
       region.sharing.pointee.borrowsReclaimed.word.bump(ended)
     }
   }

@@ -13,7 +13,12 @@ extension Cache {
   private func withResizeLock(_ body: () -> Outcome) -> Outcome {
     if !region.isShared { return handle.resizeLock.withLock(body) }
     let lock = OwnedLock(region.sharing.pointee.resizeLock.word, owner: region.owner)
-    if !lock.tryAcquire() { _ = lock.acquire { region.processes.isDead($0) } }
+    if !lock.tryAcquire() {
+      let end = lock.acquire(
+        orFromDead: { region.processes.isDead($0) },
+        orUntil: { Shard.isStalled($0, sleeps: $1, in: region) })
+      if case .stalled = end { return .timeout }
+    }
     defer { lock.release() }
     return body()
   }
@@ -49,16 +54,16 @@ extension Cache {
       Cache.setBounds(region, maxEntries: entriesBefore, maxBytes: bytesBefore)
       return .full
     }
-    return evictToBounds() ? .ok : .state
+    return evictToBounds()
   }
 
-  /// Evicts until the bounds hold, a little from each shard in turn. False if
+  /// Evicts until the bounds hold, a little from each shard in turn. `state` if
   /// leases are in the way.
-  private func evictToBounds() -> Bool {
+  private func evictToBounds() -> Outcome {
     while region.entryBudget.isExceeded || region.pageBudget.isExceeded {
-      var hasProgress = false
+      var (hasProgress, isReached) = (false, true)
       forEachShard { shard in
-        shard.withLock {
+        let attempt: Void? = shard.withLock {
           shard.drainAllReads()
           if region.entryBudget.isExceeded {
             if shard.removeSomeExpired(at: clock.coarse) > 0 {
@@ -72,10 +77,13 @@ extension Cache {
             hasProgress = shard.surrender(pageCount: 8, at: clock.coarse) > 0 || hasProgress
           }
         }
+        if attempt == nil { isReached = false }
       }
-      if !hasProgress { break }
+      if hasProgress { continue }
+      // Others may have brought it inside meanwhile.
+      if !region.entryBudget.isExceeded, !region.pageBudget.isExceeded { break }
+      return isReached ? .state : .timeout
     }
-    // Others may have brought it inside meanwhile.
-    return !region.entryBudget.isExceeded && !region.pageBudget.isExceeded
+    return .ok
   }
 }

@@ -17,10 +17,11 @@ extension Cache {
     }
     let shard = shard(UInt32(number))
     let position = cursor & (1 << Cache.positionBits - 1)
-    let next = shard.withLock {
+    let scanned = shard.withLock {
       shard.scan(
         from: position, prefix: prefix, into: &buffer, at: clock.coarse, exactNow: clock.exact)
     }
+    guard let next = scanned else { return .timeout }
     if buffer.isTooSmall { return .tooSmall }
     if let next {
       cursor = number << Cache.positionBits | next
@@ -36,7 +37,7 @@ extension Cache {
   package func takeRemovals(into buffer: inout RecordBuffer) -> Outcome {
     guard region.header.pointee.reportsRemovals else { return .state }
     forEachShard { shard in
-      if buffer.needed == 0 { shard.withLock { shard.takeRemovals(into: &buffer) } }
+      if buffer.needed == 0 { _ = shard.withLock { shard.takeRemovals(into: &buffer) } }
     }
     return buffer.isTooSmall ? .tooSmall : buffer.count == 0 ? .miss : .ok
   }

@@ -13,7 +13,7 @@ extension Cache {
   package func storing(
     in shard: Shard, _ write: (_ now: UInt64, _ mayAskOthers: Bool) -> Shard.Stored
   ) -> Outcome {
-    let stored = shard.withLock { write(clock.coarse, true) }
+    let stored = shard.withLock { write(clock.coarse, true) } ?? .done(shard.giveUpWrite())
     if case .done(let outcome) = stored { return outcome }
     return storingSlow(in: shard, stored, write)
   }
@@ -36,7 +36,8 @@ extension Cache {
       }
       requests += 1
       let mayAskAgain = isGiven && requests < Cache.requestsMax
-      stored = shard.withLock { write(clock.coarse, mayAskAgain) }
+      stored =
+        shard.withLock { write(clock.coarse, mayAskAgain) } ?? .done(shard.giveUpWrite())
     }
   }
 
@@ -46,7 +47,7 @@ extension Cache {
   ) {
     var (richest, most) = (poor.number, UInt64(0))
     forEachShard { shard in
-      let has = shard.withLock { amount(shard) }
+      let has = shard.withLock { amount(shard) } ?? 0
       if shard.number != poor.number, has > most { (richest, most) = (shard.number, has) }
     }
     for offset in 0..<shardCount {
@@ -59,10 +60,11 @@ extension Cache {
   private func collectPages(_ wanted: UInt64, for poor: Shard) -> Bool {
     var collected: UInt64 = 0
     donors(for: poor, by: { $0.arena.span.chargedPages }) { donor in
-      collected += donor.withLock {
-        donor.drainAllReads()
-        return donor.surrender(pageCount: wanted - collected, at: clock.coarse)
-      }
+      collected +=
+        donor.withLock {
+          donor.drainAllReads()
+          return donor.surrender(pageCount: wanted - collected, at: clock.coarse)
+        } ?? 0
       return collected < wanted
     }
     return collected > 0
@@ -73,16 +75,19 @@ extension Cache {
   private func collectEntry(for poor: Shard) -> Bool {
     var isGiven = false
     donors(for: poor, by: { $0.counters.pointee.entries }) { donor in
-      isGiven = donor.withLock {
-        donor.drainAllReads()
-        if donor.removeSomeExpired(at: clock.coarse) > 0 { return true }
-        if donor.header.pointee.isNoEvict { return donor.evictWindowed(for: .bound) }
-        guard let victim = donor.victim() else { return false }
-        donor.evict(victim, for: .bound)
-        return true
-      }
+      isGiven = donor.withLock { giveUpEntry(donor) } ?? false
       return !isGiven
     }
     return isGiven
+  }
+
+  /// For the holder of the donor's lock. Whether there was one.
+  private func giveUpEntry(_ donor: Shard) -> Bool {
+    donor.drainAllReads()
+    if donor.removeSomeExpired(at: clock.coarse) > 0 { return true }
+    if donor.header.pointee.isNoEvict { return donor.evictWindowed(for: .bound) }
+    guard let victim = donor.victim() else { return false }
+    donor.evict(victim, for: .bound)
+    return true
   }
 }

@@ -53,16 +53,18 @@ extension Cache {
     return total
   }
 
-  /// Calls `body` for each shard, locked, when all that has expired is marked.
+  /// Calls `body` for each shard, locked, when all that has expired is marked; for one whose
+  /// lock a stopped process holds, as that left it.
   func forEachExpiryMarked(_ body: (Shard) -> Void) {
     forEachShard { shard in
-      inSlices(shard) { _ in
+      let isReached = inSlices(shard) { _ in
         guard shard.markExpired(at: clock.coarse, pageLimit: Cache.pagesAtOnce) else {
           return false
         }
         body(shard)
         return true
       }
+      if !isReached { body(shard) }
     }
   }
 
@@ -108,7 +110,7 @@ extension Cache {
 
   package func resetStatistics() {
     forEachShard { shard in
-      shard.withLock {
+      _ = shard.withLock {
         let counters = shard.counters
         counters.pointee.inserts = 0
         counters.pointee.updates = 0

@@ -64,10 +64,7 @@ extension Cache {
     _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, untilUnixMs: Int64
   ) -> Outcome {
     let now = platform_wall_ms()
-    if untilUnixMs <= now {
-      _ = delete(key)
-      return .ok
-    }
+    if untilUnixMs <= now { return delete(key) == .timeout ? .timeout : .ok }
     // Both are after 1970 or the difference is less than Int64.max.
     let (left, isOverflow) = untilUnixMs.subtractingReportingOverflow(now)
     return set(
@@ -93,14 +90,14 @@ extension Cache {
   /// The same for a key that has been routed.
   package func delete(_ key: UnsafeRawBufferPointer, _ route: Route) -> Outcome {
     let (shard, parts) = route
-    return shard.withLock { shard.delete(parts, key, at: clock.coarse) }
+    return shard.withLock { shard.delete(parts, key, at: clock.coarse) } ?? shard.giveUpWrite()
   }
 
   package func touch(_ key: UnsafeRawBufferPointer, deadline: UInt64) -> Outcome {
     let (shard, parts) = route(key)
-    let outcome = shard.withLock {
-      shard.touch(parts, key, deadline: deadline, at: clock.coarse)
-    }
+    let outcome =
+      shard.withLock { shard.touch(parts, key, deadline: deadline, at: clock.coarse) }
+      ?? shard.giveUpWrite()
     hastenSweeper(for: deadline)
     return outcome
   }

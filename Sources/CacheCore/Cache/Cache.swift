@@ -24,7 +24,7 @@ package struct Cache {
   }
 
   @inline(__always)
-  package func withAllLocks<Result>(_ body: () -> Result) -> Result {
+  package func withAllLocks<Result>(_ body: () -> Result) -> Result? {
     Shard.withAllLocks(of: region, body)
   }
 

@@ -74,9 +74,11 @@ package struct ClaimWaiters {
   private func sleep(
     on word: UnsafeMutablePointer<Atomic<UInt32>>, while value: UInt32, _ limitNs: UInt64
   ) {
-    isShared
-      ? platform_shared_futex_wait(word, value, min(limitNs, ClaimWaiters.sharedSleepNs))
-      : platform_futex_wait(word, value, limitNs)
+    if isShared {
+      _ = platform_shared_futex_wait(word, value, min(limitNs, ClaimWaiters.sharedSleepNs))
+    } else {
+      platform_futex_wait(word, value, limitNs)
+    }
   }
 
   /// Nobody sleeps here: in the child of a fork, in a region from elsewhere.

@@ -73,6 +73,10 @@ package struct ShardWords: ~Copyable {
   /// How old a time of last use must be for readers who are not alone to set it
   /// again.
   package let accessGranularityMs: Atomic<UInt32>
+  /// What the lock's next holder has to do first (Shard+Stall.swift).
+  package let stall: Atomic<UInt32>
+  /// The owner of the lock who was found stopped, as locks know it; 0: nobody was.
+  package let stalledBy: Atomic<UInt32>
 }
 
 /// How far a part of a shard reaches (Span.swift). Guarded by the lock.

@@ -152,7 +152,7 @@ extension Cache {
 
   /// Checks everything; for tests, when nobody else uses the cache.
   package func checkInvariants() {
-    withAllLocks {
+    _ = withAllLocks {
       do throws(CorruptRegion) {
         try Cache.checkWords(region)
         try Cache.checkInvariants(region, countsAtMost: Shard.countMax)

@@ -45,6 +45,7 @@ extension Cache {
         switch storeLoaded(group[number], key, route) {
         case .ok: stored += 1
         case .noMemory: result = .noMemory
+        case .timeout: result = .timeout
         default: break
         }
       }

@@ -15,7 +15,8 @@ extension Cache {
   package func saveEntries(to path: UnsafePointer<CChar>, saved: inout UInt64) -> Outcome {
     var outcome = Outcome.ok
     guard let target = NewFile.create(for: path, &outcome) else { return outcome }
-    guard var writer = SavedWriter(target), let order = notes() else { return .noMemory }
+    guard var writer = SavedWriter(target) else { return .noMemory }
+    guard let order = notes(&outcome) else { return outcome }
     order.sort()
     let times = SavingTimes(clock)
     var start = 0
@@ -36,32 +37,40 @@ extension Cache {
   /// What a hold of a lock notes at most, but for a few.
   private static let notesAtOnce = 8192
 
-  /// All entries, in no order; nil if there is no memory for so many.
-  private func notes() -> SaveOrder? {
+  /// All entries, in no order; nil, with the reason in `refusal`, if that cannot be.
+  private func notes(_ refusal: inout Outcome) -> SaveOrder? {
+    refusal = .noMemory
     var present: UInt64 = 0
-    forEachShard { shard in present += shard.withLock { shard.counters.pointee.entries } }
+    forEachShard { shard in present += shard.withLock { shard.counters.pointee.entries } ?? 0 }
     guard var order = SaveOrder(capacity: Int(present + present / 8) + Cache.notesAtOnce) else {
       return nil
     }
-    for number in 0..<shardCount where !note(shard(number), in: &order) { return nil }
+    for number in 0..<shardCount {
+      let outcome = note(shard(number), in: &order)
+      if outcome != .ok {
+        refusal = outcome
+        return nil
+      }
+    }
     if order.isIncomplete { return nil }
     return order
   }
 
-  private func note(_ shard: Shard, in order: inout SaveOrder) -> Bool {
-    guard order.reserve(Cache.notesAtOnce) else { return false }
+  private func note(_ shard: Shard, in order: inout SaveOrder) -> Outcome {
+    guard order.reserve(Cache.notesAtOnce) else { return .noMemory }
     var place: UInt64 = 0
-    let isListed = shard.withLockYielding {
+    let listed = shard.withLockYielding {
       shard.listHashes { hash, rank in
         order.add(hash: hash, rank: rank, place: place)
         place += 1
       }
     }
-    if isListed { return true }
+    guard let isListed = listed else { return .timeout }
+    if isListed { return .ok }
     var position: UInt64? = 0
     while position != nil {
-      guard order.reserve(Cache.notesAtOnce) else { return false }
-      inSlices(shard) { startNs in
+      guard order.reserve(Cache.notesAtOnce) else { return .noMemory }
+      let isReached = inSlices(shard) { startNs in
         let endNs = startNs + Cache.sliceNs
         repeat {
           position = shard.walkHashes(from: position!) { hash, rank in
@@ -71,8 +80,9 @@ extension Cache {
           && platform_now_ns() < endNs
         return position == nil || !order.hasRoom(for: Cache.notesAtOnce / 2)
       }
+      if !isReached { return .timeout }
     }
-    return true
+    return .ok
   }
 
   // MARK: Writing
@@ -101,8 +111,9 @@ extension Cache {
   ) -> Outcome {
     let (shard, parts) = route
     while true {
-      let result: SaveAttempt = shard.withLock { attempt(shard, parts, times, &writer) }
-      switch result {
+      let result = shard.withLock { attempt(shard, parts, times, &writer) }
+      switch result ?? .timeout {
+      case .timeout: return .timeout
       case .isOver: return .ok
       case .leased(let record, let key, let keySize, let lease):
         handle.countLease(1)
@@ -123,6 +134,8 @@ extension Cache {
     case leased(SavedRecord, key: UnsafeRawPointer, keySize: Int, lease: UInt64)
     /// The block must be written first.
     case needsRoom
+    /// Whoever holds the lock is stopped.
+    case timeout
   }
 
   /// For the holder of the shard's lock.

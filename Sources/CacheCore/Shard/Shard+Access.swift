@@ -67,7 +67,7 @@ extension Shard {
       setLastUsed(ref, at: now)
       index.unpin(pin)
     } else if header.pointee.defaultTtiMs != 0 {
-      withLock {
+      _ = withLock {
         let key = UnsafeRawBufferPointer(start: key, count: keySize)
         if let slot = find(parts, key) { setLastUsed(slot.ref, at: now) }
       }

@@ -18,23 +18,26 @@ extension Shard {
     case paused
     /// The premise no longer holds.
     case changed
+    /// Whoever holds the lock is stopped.
+    case timeout
   }
 
   /// Whether somebody computes the key. Takes no lock, unless the table changes meanwhile
-  /// or who computes it is dead.
+  /// or who computes it is dead. Where claims are to be ended first, nobody does.
   package func claimStanding(_ parts: HashParts, at now: UInt64) -> ClaimTable.Standing {
     let claims = claims
-    if claims.isEmpty { return .none }
+    if claims.isEmpty || !isSettled { return .none }
     var standing = claims.standing(parts.hash, at: now)
     if case .unsettled = standing {
-      standing = withLock {
-        claims.find(parts.hash).map { claims.standing(of: $0, at: now) } ?? .none
-      }
+      standing =
+        withLock {
+          claims.find(parts.hash).map { claims.standing(of: $0, at: now) } ?? .none
+        } ?? .none
     }
     guard case .claimed(let token, let owner) = standing, owner != memory.owner,
       region.isDeadByNow(owner)
     else { return standing }
-    withLock {
+    _ = withLock {
       if let place = claims.find(parts.hash), claims.token(of: place) == token {
         endClaim(at: place)
       }

@@ -25,7 +25,9 @@ extension Shard {
     let table = index.tableNow
     let number = index.number(for: parts.forIndex, in: table)
     let first = index.bucket(number)
-    let version = first.version.pointee.load(ordering: .acquiring)
+    // Odd, and so no version of an unchanged bucket, if the entries are to be forgotten
+    // (Shard+Stall.swift): that is not the ordinary case.
+    let version = first.version.pointee.load(ordering: .acquiring) | leftToDo
     var bucket = first
     while true {
       var slots = bucket.slots(tagged: parts.tag)

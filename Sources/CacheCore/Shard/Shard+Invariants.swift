@@ -143,6 +143,7 @@ extension Shard {
   /// and access records that lead nowhere. For a shard that was checked.
   func disown() {
     lock.reset()
+    resetStall()
     memory.isForked = false
     counters.pointee.writesSinceDrain = 0
     counters.pointee.lastReader = 0

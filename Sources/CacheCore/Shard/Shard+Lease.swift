@@ -77,7 +77,8 @@ extension Shard {
     let isLast = isLastLease(ref)
     if isLast {
       setTicket(ticket, ref, State.freeing)
-      withLock { arena.free(ref) }
+      let isFreed: Void? = withLock { arena.free(ref) }
+      if isFreed == nil { leaveToBeSettled() }
     }
     setTicket(ticket, ref, State.free)
     return true

@@ -12,27 +12,47 @@ extension Shard {
     }
   }
 
-  /// Whether what had to be recovered changes what the cache as a whole has of its bounds.
+  /// How taking the lock ended.
+  package enum Acquisition {
+    case taken
+    /// What had to be recovered changes what the cache as a whole has of its bounds.
+    case takenAndRecovered
+    /// Whoever holds it is stopped (Shard+Stall.swift). Only in a shared cache.
+    case timeout
+  }
+
   @inline(__always) @discardableResult
-  package func acquire() -> Bool { lock.tryAcquire() ? false : acquireSlow() }
+  package func acquire() -> Acquisition {
+    guard lock.tryAcquire() else { return acquireSlow() }
+    return isSettled ? .taken : settle()
+  }
 
   @inline(never)
-  private func acquireSlow() -> Bool {
-    guard lock.acquire(orFromDead: { region.processes.isDead($0) }) else { return false }
-    recoverFromDead()
-    return true
+  private func acquireSlow() -> Acquisition {
+    let end = lock.acquire(
+      orFromDead: { region.processes.isDead($0) }, orUntil: { isStalled($0, sleeps: $1) })
+    switch end {
+    case .free: return isSettled ? .taken : settle()
+    case .fromDead:
+      region.sharing.pointee.recoveries.word.bump()
+      recoverWithPatience()
+      return .takenAndRecovered
+    case .stalled(let owner):
+      noteStall(of: owner)
+      return .timeout
+    }
   }
 
   private static let napNs: UInt64 = 10_000_000
 
-  private func recoverFromDead() {
+  /// Recovers the shard, whose lock this thread holds.
+  func recoverWithPatience() {
     let tickets = BorrowTickets(region)
     while true {
       let recovery = recover { body in
         tickets.forEachOfTheLiving { if $0.shard == number { body($0.ref) } }
       }
       if let recovery {
-        region.sharing.pointee.recoveries.word.bump()
         region.sharing.pointee.entriesLost.word.bump(recovery.lost)
         return
       }
@@ -41,33 +61,47 @@ extension Shard {
     }
   }
 
+  /// Runs `body` under the lock; nil: whoever holds it is stopped.
   @inline(__always)
-  package func withLock<Result>(_ body: () -> Result) -> Result {
-    let isRecovered = acquire()
+  package func withLock<Result>(_ body: () -> Result) -> Result? {
+    let acquisition = acquire()
+    if case .timeout = acquisition { return nil }
     let result = body()
     lock.release()
-    if isRecovered { Shard.settleBudgets(of: region) }
+    if case .takenAndRecovered = acquisition { Shard.settleBudgets(of: region) }
     return result
   }
 
   /// As `withLock`; then lets whoever waits go first. For those who take the lock again at
   /// once.
   @inline(__always)
-  package func withLockYielding<Result>(_ body: () -> Result) -> Result {
-    let isRecovered = acquire()
+  package func withLockYielding<Result>(_ body: () -> Result) -> Result? {
+    let acquisition = acquire()
+    if case .timeout = acquisition { return nil }
     let result = body()
     lock.releaseAndYield()
-    if isRecovered { Shard.settleBudgets(of: region) }
+    if case .takenAndRecovered = acquisition { Shard.settleBudgets(of: region) }
     return result
   }
 
   /// Runs `body` with the locks of all shards, taken in the order in which a fork takes
-  /// them; nobody holds two in another order.
-  package static func withAllLocks<Result>(of region: Region, _ body: () -> Result) -> Result {
+  /// them; nobody holds two in another order. nil: whoever holds one is stopped.
+  /// `isRecovered`: whether one was recovered before.
+  package static func withAllLocks<Result>(
+    of region: Region, isRecovered: Bool = false, _ body: () -> Result
+  ) -> Result? {
     let count = region.header.pointee.shardCount
-    var isRecovered = false
+    var isRecovered = isRecovered
     for number in 0..<count {
-      if Shard(region: region, number: number).acquire() { isRecovered = true }
+      switch Shard(region: region, number: number).acquire() {
+      case .taken: break
+      case .takenAndRecovered: isRecovered = true
+      case .timeout:
+        for taken in 0..<number { Shard(region: region, number: taken).lock.release() }
+        // Its recovery sums up what is in use.
+        if isRecovered { Shard(region: region, number: number).leaveToBeSettled() }
+        return nil
+      }
     }
     if isRecovered { settleBudgetsLocked(of: region) }
     let result = body()
@@ -79,7 +113,7 @@ extension Shard {
   /// that was cut off may have taken what no shard counts.
   @inline(never)
   package static func settleBudgets(of region: Region) {
-    withAllLocks(of: region) { settleBudgetsLocked(of: region) }
+    _ = withAllLocks(of: region, isRecovered: true) {}
   }
 
   @inline(never)

@@ -93,6 +93,7 @@ extension Shard {
   /// What was found, if it is to be had: live, or, `andWindowed`, in its window.
   @inline(__always)
   private func served(_ found: Found, at now: UInt64, _ andWindowed: Bool) -> Found? {
+    if isForgotten { return nil }
     let isLive = !isExpired(found.access, found.expiry, at: now)
     if !andWindowed { return isLive ? found : nil }
     guard isLive || isInWindow(found.entry, found.access, found.expiry, at: now) else {
@@ -121,21 +122,32 @@ extension Shard {
     _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64,
     into buffer: UnsafeMutableRawBufferPointer, _ andWindowed: Bool
   ) -> Found? {
-    for _ in 1..<Shard.attempts {
-      platform_pause()
-      var isSettled = false
-      let found = attempt(parts, key, at: now, into: buffer, andWindowed, &isSettled)
-      if isSettled { return found }
+    while true {
+      for _ in 1..<Shard.attempts {
+        platform_pause()
+        var isSettled = false
+        let found = attempt(parts, key, at: now, into: buffer, andWindowed, &isSettled)
+        if isSettled { return found }
+      }
+      let read = withLock { readLocked(parts, key, at: now, into: buffer, andWindowed) }
+      // Behind one who is stopped it is a miss, unless the cache must not forget: then for
+      // as long as that one is stopped in the middle of an entry of this bucket, one waits.
+      if let read { return read }
+      if !header.pointee.isNoEvict { return nil }
     }
-    return withLock {
-      let bucket = index.bucket(for: parts.forIndex, in: index.table.relaxed)
-      guard let slot = find(parts, key),
-        let found = match(slot.ref, key, bucket.version.relaxed),
-        let served = served(found, at: now, andWindowed)
-      else { return nil }
-      served.copy(into: buffer)
-      return served
-    }
+  }
+
+  private func readLocked(
+    _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64,
+    into buffer: UnsafeMutableRawBufferPointer, _ andWindowed: Bool
+  ) -> Found? {
+    let bucket = index.bucket(for: parts.forIndex, in: index.table.relaxed)
+    guard let slot = find(parts, key),
+      let found = match(slot.ref, key, bucket.version.relaxed),
+      let served = served(found, at: now, andWindowed)
+    else { return nil }
+    served.copy(into: buffer)
+    return served
   }
 
   /// The entry at `ref`, if it is there, has this key and lies where memory is.

@@ -50,10 +50,12 @@ extension Shard {
   package func recover(
     isAlone: Bool = false, borrowed: ((Ref) -> Void) -> Void = { _ in }
   ) -> Recovery? {
-    let keepers = Keepers(self)
+    let (keepers, isForgotten) = (Keepers(self), isForgotten)
     if counters.pointee.versionFloor > Shard.versionMax { counters.pointee.versionFloor = 0 }
     let entries = index.recover(keepers, isAlone: isAlone)
-    guard var blocks = gather(entries, borrowed, keepers) ?? gatherWithout(borrowed, keepers)
+    guard
+      var blocks = (isForgotten ? nil : gather(entries, borrowed, keepers))
+        ?? gatherWithout(borrowed, keepers)
     else { return nil }
     defer { blocks.free() }
     blocks.sortByPlace()
@@ -71,6 +73,8 @@ extension Shard {
     removals.state.pointee = RemovalState(
       first: 0, last: 0, lost: removalsLost <= Shard.countMaxAccepted ? removalsLost : 0)
     if isAlone { recoverReads() }
+    if isForgotten { finishForgetting() }
+    if isAlone { resetStall() }
     return Recovery(entries: UInt64(blocks.count), lost: lost)
   }
 
@@ -153,10 +157,14 @@ extension Shard {
     }
   }
 
-  /// Without memory for it all: what is borrowed alone.
+  /// What is borrowed alone: without memory for it all, or if the entries are to be
+  /// forgotten.
   private func gatherWithout(
     _ borrowed: ((Ref) -> Void) -> Void, _ keepers: Keepers
   ) -> BlockOrder? {
+    for number in 0..<index.bucketCount {
+      index.forEachRef(in: index.bucket(number)) { raiseVersionFloor(above: entry($0).version) }
+    }
     index.clearAll(isAlone: false)
     return gather(0, borrowed, keepers)
   }

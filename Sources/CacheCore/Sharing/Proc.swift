@@ -83,6 +83,13 @@ package enum Proc {
     return second.isExiting && (second.threads == 1 || areAllExiting(process))
   }
 
+  /// Whether a process is stopped: by a signal, or by who traces it. False also if it
+  /// cannot be found out.
+  package static func isStopped(_ process: UInt32, start: UInt64) -> Bool {
+    guard let found = stat(of: process) else { return false }
+    return found.start == start && found.isStopped
+  }
+
   /// Whether all threads of a process are on their way out. As such a thread makes no
   /// other, it is so if those that were seen, and are still there, are as many as there
   /// are: counted in between.
@@ -140,6 +147,7 @@ package enum Proc {
   private struct Stat {
     /// On its way out, or gone but for its number.
     var isExiting: Bool
+    var isStopped: Bool
     var threads: Int
     var start: UInt64
   }
@@ -167,7 +175,8 @@ package enum Proc {
     let state = line[at]
     at += 1
     var found = Stat(
-      isExiting: state == UInt8(ascii: "Z") || state == UInt8(ascii: "X"), threads: 0, start: 0)
+      isExiting: state == UInt8(ascii: "Z") || state == UInt8(ascii: "X"),
+      isStopped: state == UInt8(ascii: "T") || state == UInt8(ascii: "t"), threads: 0, start: 0)
     for field in 4...22 {
       guard at < line.count, line[at] == UInt8(ascii: " ") else { return nil }
       at += 1

@@ -205,14 +205,27 @@ package struct ProcessTable {
   /// What is read of the record may be of another who came meanwhile; the identity
   /// tells.
   private func hasEnded(_ slot: UInt32) -> Bool {
-    let namespaces = records[Int(slot)].namespaces.word.relaxed
-    if namespaces != 0, namespaces == Proc.namespaces,
+    if isVisible(slot),
       Proc.isGone(
         records[Int(slot)].pid.word.relaxed, start: records[Int(slot)].startTime.word.relaxed)
     {
       return true
     }
     return FileLock.isTaken(FileLock.Byte.firstSlot + UInt64(slot), of: file) == false
+  }
+
+  /// Whether /proc here names who is in a slot.
+  private func isVisible(_ slot: UInt32) -> Bool {
+    let namespaces = records[Int(slot)].namespaces.word.relaxed
+    return namespaces != 0 && namespaces == Proc.namespaces
+  }
+
+  /// Whether /proc says of an owner that it is stopped. False if that is not known.
+  package func isStopped(_ owner: UInt32) -> Bool {
+    let slot = Owner.slot(of: owner)
+    guard slot < slotCount, isVisible(slot) else { return false }
+    return Proc.isStopped(
+      records[Int(slot)].pid.word.relaxed, start: records[Int(slot)].startTime.word.relaxed)
   }
 
   private func markDead(_ slot: UInt32, _ found: UInt32) {

@@ -308,7 +308,7 @@ package struct Sweeper {
     if state.pointee.askedMs != 0 { return state.pointee.askedMs }
     var (sum, count): (UInt64, UInt64) = (0, 0)
     cache.forEachShard { shard in
-      let lifetime = shard.withLock { shard.averageLifetimeMs }
+      let lifetime = shard.withLock { shard.averageLifetimeMs } ?? 0
       sum += lifetime
       if lifetime != 0 { count += 1 }
     }
