@@ -32,6 +32,7 @@ else:
     from .arguments import Key, Value
     from .audit import Audit, EntryKind, Window
     from .cache import Cache
+    from .cached import cached
     from .cached_function import CachedFunction, CacheInfo
     from .claims import Answer, Claim, Status
     from .durations import KEEP, NEVER, Duration, Kept
@@ -56,7 +57,6 @@ else:
     from .object_cache import ObjectCache
     from .object_sweeper import ObjectSweeper, ObjectSweeperStatus
     from .removals import Cause, Listener, Removal
-    from .results import cached
     from .serializers import Serializer
     from .stats import EntryInfo, Found, ScanRecord, SharedInfo, Stats, SweeperState, SweeperStatus
     from .sweeper import Sweeper
