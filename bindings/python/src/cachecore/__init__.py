@@ -33,7 +33,8 @@ else:
     from .audit import Audit, EntryKind, Window
     from .cache import Cache
     from .cached import cached
-    from .cached_function import CachedFunction, CacheInfo
+    from .cached_function import CachedFunction, CachedInstanceMethod, CacheInfo
+    from .cachedmethod import cachedmethod
     from .claims import Answer, Claim, Status
     from .durations import KEEP, NEVER, Duration, Kept
     from .errors import (
@@ -75,6 +76,7 @@ __all__ = [
     "CacheCoreError",
     "CacheInfo",
     "CachedFunction",
+    "CachedInstanceMethod",
     "Cause",
     "Claim",
     "ClosedError",
@@ -112,6 +114,7 @@ __all__ = [
     "VersionError",
     "Window",
     "cached",
+    "cachedmethod",
     "compiled",
     "library_version",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 import random
@@ -28,14 +29,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ABSENT = scratch.ABSENT
-_DEFAULT = 128
+DEFAULT_MAXSIZE = 128
 _UNBOUNDED = 2**62
 
 _log = logging.getLogger("cachecore")
 
 
-class _Results(SingleFlight):
-    """The cache of the results of a function, and the rules by which it keeps them."""
+class Results(SingleFlight):
+    """The cache of the results of a function, and the rules by which it keeps them.
+
+    Those of a ``method`` are the rules alone, until ``of_instance`` gives them a cache.
+    """
 
     cache: ObjectCache[Any, Any] | None
 
@@ -54,7 +58,8 @@ class _Results(SingleFlight):
         early: bool,
         jitter: Duration | None,
         single_flight: bool,
-        cache: ObjectCache[Any, Any] | None,
+        cache: ObjectCache[Any, Any] | None = None,
+        method: bool = False,
     ) -> None:
         self.typed = typed
         self.ttl = ttl
@@ -72,11 +77,10 @@ class _Results(SingleFlight):
             ttl_ms = durations.ttl_ms(ttl)
             if ttl is not None and self.jitter * 1000 >= ttl_ms:
                 raise ValueError("jitter must be less than the ttl")
-        self.calls = KeyMaker(function, typed, key, ignore)
+        self.calls = KeyMaker(function, typed, key, ignore, method)
         if cache is None:
             self.maxsize = maxsize if maxsize is None else max(0, maxsize)
-            if maxsize is None or maxsize > 0:
-                cache = ObjectCache(_UNBOUNDED if maxsize is None else maxsize)
+            cache = None if method else self._opened()
             self.key, self.plain = self.calls.make, self.calls.plain
         else:
             self.maxsize = cache.stats().entries_limit
@@ -87,6 +91,18 @@ class _Results(SingleFlight):
         super().__init__(
             cache, function, early=early, single_flight=single_flight, counted=not early
         )
+
+    def _opened(self) -> ObjectCache[Any, Any] | None:
+        """A cache of its own; None with maxsize=0."""
+        if self.maxsize == 0:
+            return None
+        return ObjectCache(_UNBOUNDED if self.maxsize is None else self.maxsize)
+
+    def of_instance(self) -> Results:
+        """The same rules, with a cache and counters of its own."""
+        made = copy.copy(self)
+        made.cache = self._opened()
+        return made
 
     # -- Storing ---------------------------------------------------------------------------------
 
@@ -172,7 +188,7 @@ class _Results(SingleFlight):
         return call
 
 
-def _plain(results: _Results) -> Any:
+def _plain(results: Results) -> Any:
     function, cache = results.function, results.cache
 
     def pass_on(*args: Any, **kwargs: Any) -> Any:
@@ -189,7 +205,12 @@ def _plain(results: _Results) -> Any:
     return results.dress(CachedCall(CachedMethod, run, look))
 
 
-def _async(results: _Results) -> Any:
+def as_async(call: Any, function: Any) -> None:
+    """Has inspect.iscoroutinefunction take what is called for the coroutine function."""
+    call.__code__, call.__defaults__, call.__kwdefaults__ = function.__code__, None, None
+
+
+def _async(results: Results) -> Any:
     function, make_key, miss, cache = (
         results.function,
         results.key,
@@ -211,9 +232,13 @@ def _async(results: _Results) -> Any:
 
     run = pass_on if cache is None else call
     wrapper: Any = CachedCall(CachedMethod, run)
-    # What inspect.iscoroutinefunction looks for in what is no function.
-    wrapper.__code__, wrapper.__defaults__, wrapper.__kwdefaults__ = run.__code__, None, None
+    as_async(wrapper, run)
     return results.dress(wrapper)
+
+
+def call_of(results: Results) -> Any:
+    """What is called in place of the function."""
+    return (_async if is_async(results.function) else _plain)(results)
 
 
 @overload
@@ -240,7 +265,7 @@ def cached(
     function: Any = None,
     /,
     *,
-    maxsize: int | None = _DEFAULT,
+    maxsize: int | None = DEFAULT_MAXSIZE,
     ttl: Duration | Callable[[Any], Duration | None] | None = None,
     typed: bool = False,
     key: Callable[..., Hashable] | None = None,
@@ -296,8 +321,8 @@ def cached(
     """
     if not isinstance(cache, (ObjectCache, type(None))):
         raise TypeError(f"cache must be an ObjectCache, not {type(cache).__name__!r}")
-    if cache is not None and maxsize != _DEFAULT:
-        raise TypeError("a cache brings its own bounds: no maxsize with it")
+    if cache is not None and maxsize != DEFAULT_MAXSIZE:
+        raise TypeError("maxsize cannot be given together with cache, which has its own bounds")
 
     def decorate(function: Any) -> Any:
         if isinstance(function, staticmethod):
@@ -310,7 +335,7 @@ def cached(
                 " @cached(maxsize=...); @property goes above @cached)"
             )
         refuse_generator(function)
-        results = _Results(
+        results = Results(
             function,
             maxsize=maxsize,
             ttl=ttl,
@@ -325,6 +350,6 @@ def cached(
             single_flight=single_flight,
             cache=cache,
         )
-        return (_async if is_async(function) else _plain)(results)
+        return call_of(results)
 
     return decorate if function is None else decorate(function)

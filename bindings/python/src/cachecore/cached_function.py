@@ -12,6 +12,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 Q = ParamSpec("Q")
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 
 
 class CacheInfo(NamedTuple):
@@ -78,3 +79,29 @@ class Decorator(Protocol):
     def __call__(self, function: classmethod[Any, P, R], /) -> CachedClassFunction[P, R]: ...
     @overload
     def __call__(self, function: Callable[P, R], /) -> CachedFunction[P, R]: ...
+
+
+class CachedInstanceMethod(Protocol[S_contra, P, R_co]):
+    """A method under ``@cachedmethod``, as its class has it."""
+
+    __name__: str
+    __qualname__: str
+
+    @property
+    def __wrapped__(self) -> Callable[Concatenate[S_contra, P], R_co]: ...
+    def __call__(self, instance: S_contra, /, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    @overload
+    def __get__(
+        self, instance: None, owner: type | None = None
+    ) -> CachedInstanceMethod[S_contra, P, R_co]: ...
+    @overload
+    def __get__(
+        self, instance: S_contra, owner: type | None = None
+    ) -> CachedFunction[P, R_co]: ...
+    def cache_parameters(self) -> dict[str, Any]: ...
+
+
+class InstanceDecorator(Protocol):
+    def __call__(
+        self, function: Callable[Concatenate[S, P], R], /
+    ) -> CachedInstanceMethod[S, P, R]: ...

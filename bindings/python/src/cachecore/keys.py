@@ -71,6 +71,16 @@ def _stand_in(function: Callable[..., Any], parameter: inspect.Parameter) -> Any
     return parameter.default
 
 
+def _without_first(signature: inspect.Signature) -> inspect.Signature:
+    """The signature of a method that is bound to an instance."""
+    every = list(signature.parameters.values())
+    if not every or every[0].kind in (every[0].KEYWORD_ONLY, every[0].VAR_KEYWORD):
+        raise TypeError("a method has a parameter for its instance")
+    if every[0].kind is every[0].VAR_POSITIONAL:
+        return signature
+    return signature.replace(parameters=every[1:])
+
+
 class Plain(NamedTuple):
     """Calls without named arguments whose parts are the arguments and then some defaults."""
 
@@ -85,9 +95,16 @@ NOT_PLAIN = Plain(0, -1, ())
 class Parameters:
     """The parameters of a function, and how its calls are bound to them."""
 
-    def __init__(self, function: Callable[..., Any], ignore: Collection[str]) -> None:
-        """ValueError if the function does not say what it takes, or not something to be ignored."""
+    def __init__(
+        self, function: Callable[..., Any], ignore: Collection[str], method: bool = False
+    ) -> None:
+        """ValueError if the function does not say what it takes, or not something to be ignored.
+
+        method: the parameters are those that are left when the first argument is the instance.
+        """
         self.signature = inspect.signature(function)
+        if method:
+            self.signature = _without_first(self.signature)
         found = self.signature.parameters
         for name in ignore:
             if name not in found:
@@ -145,7 +162,10 @@ class Parameters:
 
 
 class KeyMaker:
-    """How the calls of a function become keys."""
+    """How the calls of a function become keys.
+
+    Of a ``method`` the first argument is the instance, and is no part of the key.
+    """
 
     def __init__(
         self,
@@ -153,19 +173,21 @@ class KeyMaker:
         typed: bool,
         key: Callable[..., Hashable] | None,
         ignore: Collection[str],
+        method: bool = False,
     ) -> None:
         if key is not None and (typed or ignore):
-            raise TypeError("key says everything: typed and ignore do not go with it")
+            raise TypeError("typed and ignore cannot be given together with key")
         if isinstance(ignore, str):
             ignore = (ignore,)
         of = _typed_key_of if typed else _key_of
         self._parameters: Parameters | None
         try:
-            self._parameters = Parameters(function, frozenset(ignore))
+            self._parameters = Parameters(function, frozenset(ignore), method)
         except (ValueError, TypeError):
-            if ignore:
+            if ignore or method:
                 raise
             self._parameters = None  # a builtin that does not say
+        self._first = int(method)  # of the arguments that are part of a call
         self._checks = key is None and not hasattr(function, "__wrapped__")
         #: which calls are their own keys but for CallKey
         self.plain = NOT_PLAIN
@@ -191,9 +213,14 @@ class KeyMaker:
                 return of(_unbound(arguments, named) if parts is None else parts)
 
             self.make = make
+        if method and key is None:
+            bound = self.make
+            self.plain = NOT_PLAIN
+            self.make = lambda arguments, named: bound(arguments[1:], named)
 
     def check(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         """TypeError if the function cannot be called so: nothing is remembered by such a call."""
         known = self._parameters if self._checks else None
+        arguments = arguments[self._first :]
         if known is not None and known.parts(arguments, named) is None:
             known.signature.bind(*arguments, **named)

@@ -7,7 +7,17 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any, assert_type
 
-from cachecore import Cache, CacheInfo, Cause, Found, ObjectCache, Removal, Stats, cached
+from cachecore import (
+    Cache,
+    CacheInfo,
+    Cause,
+    Found,
+    ObjectCache,
+    Removal,
+    Stats,
+    cached,
+    cachedmethod,
+)
 
 plain = Cache(10, ttl=60)
 assert_type(plain, Cache[bytes])
@@ -120,6 +130,14 @@ class Owner:
     def static(x: int) -> float:
         return 1.0
 
+    @cachedmethod
+    def of_instance(self, x: int) -> bytes:
+        return b""
+
+    @cachedmethod(ttl=5, stale=60)
+    async def later_of_instance(self, x: int, *, y: str = "") -> str:
+        return ""
+
 
 assert_type(bare(1, y="a"), float)
 assert_type(with_options(1, "a"), list[int])
@@ -140,6 +158,14 @@ owner.method("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentTyp
 owner.method.cache_invalidate("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 Owner.of_class("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 Owner.over_class("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+assert_type(owner.of_instance(1), bytes)
+assert_type(owner.of_instance.cache_info(), CacheInfo)
+assert_type(owner.of_instance.cache_invalidate(1), bool)
+assert_type(Owner.of_instance(owner, 1), bytes)
+owner.of_instance("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+owner.of_instance.cache_contains("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Owner.of_instance(1, 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+cachedmethod(lambda: 1)  # type: ignore[arg-type, misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
 wrapped: Callable[..., float] = bare.__wrapped__
 bare("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -147,3 +173,4 @@ bare("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 async def awaiting() -> None:
     assert_type(await asynchronous(1), str)
     assert_type(await owner.asynchronous(1), str)
+    assert_type(await owner.later_of_instance(1, y="a"), str)
