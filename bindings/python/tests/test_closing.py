@@ -74,6 +74,7 @@ CALLS: dict[str, Callable[[Cache], object]] = {
     "len": lambda cache: len(cache),
     "maxsize": lambda cache: cache.maxsize,
     "currsize": lambda cache: cache.currsize,
+    "default_ttl": lambda cache: cache.default_ttl,
     "cleanup_expired": lambda cache: cache.cleanup_expired(),
     "resize": lambda cache: cache.resize(1),
     "stats": lambda cache: cache.stats(),

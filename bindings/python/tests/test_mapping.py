@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import cachecore
-from cachecore import Cache, NotANumberError, ObjectCache
+from cachecore import NEVER, Cache, ClosedError, NotANumberError, ObjectCache
 
 
 def test_it_is_one(cache: Cache) -> None:
@@ -102,6 +102,18 @@ def test_sizes_by_the_names_of_cachetools(cache: Cache) -> None:
     objects.resize(3)
     assert (objects.maxsize, objects.currsize) == (3, 1)
 
+
+@pytest.mark.parametrize("kind", [Cache, ObjectCache])
+def test_the_default_lifetime(kind: Any) -> None:
+    for given, default in ((None, NEVER), (NEVER, NEVER), (60, 60), (0.0005, 0.001), (1.5, 1.5)):
+        cache = kind(10, ttl=given)
+        assert cache.default_ttl == default
+        assert isinstance(cache.default_ttl, float) and cache.copy().default_ttl == default
+        cache.set("k", b"v", ttl=7)
+        assert cache.default_ttl == default and 0 < cache.ttl("k") <= 7
+        cache.close()
+        with pytest.raises(ClosedError):
+            cache.default_ttl  # noqa: B018
 
 @pytest.mark.parametrize(
     ("serializer", "values"),

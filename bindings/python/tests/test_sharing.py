@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cachecore import Cache
+from cachecore import NEVER, Cache
 from cachecore.errors import AccessError, LayoutError, StateError
 
 
@@ -62,6 +62,7 @@ def test_programs_share_a_path(place: str) -> None:
     again = Cache(1000, shared=Path(place), serializer="json")
     assert again["answer"] == 42
     assert again.shared_info().warm
+    assert Cache(1000, shared=place, ttl=5, serializer="json").default_ttl == again.default_ttl == NEVER
 
 
 def test_a_name_is_a_file_in_memory() -> None:

@@ -134,6 +134,11 @@ def seconds_of(ttl_ms: int) -> float:
     return NEVER if ttl_ms == _native.TTL_NEVER else ttl_ms / 1000
 
 
+def seconds_default(default_ms: int) -> float:
+    """A lifetime in the options: 0 is NEVER."""
+    return default_ms / 1000 if default_ms else NEVER
+
+
 def seconds_left(ttl_ms: int) -> float:
     """What the library reports as time left: -1 is NEVER."""
     return NEVER if ttl_ms < 0 else ttl_ms / 1000

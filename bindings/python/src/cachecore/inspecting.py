@@ -1,4 +1,4 @@
-"""The part of Cache that reads an entry in other ways than by its value alone."""
+"""The part of Cache that tells more of entries than their values."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import ctypes
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from . import _native, scratch
+from . import _native, copying, durations, scratch
 from .arguments import Key, key_bytes
 from .errors import CacheCoreError
-from .handle import Handle
+from .handle import Handle, opened
 from .lease import Lease
 from .stats import EntryInfo, Found
 
@@ -17,7 +17,7 @@ V = TypeVar("V")
 
 
 class Inspected(Generic[V]):
-    """A value in place, and what is known of an entry, alone or with its value."""
+    """A value in place, what is known of an entry, alone or with its value, and the lifetime by default."""
 
     __slots__ = ()
 
@@ -31,6 +31,16 @@ class Inspected(Generic[V]):
 
     def _failure(self, name: str, status: int, key: Key = b"?") -> CacheCoreError:
         raise NotImplementedError
+
+    @property
+    def default_ttl(self) -> float:
+        """Seconds that an entry lives which is stored without a lifetime; NEVER: it does not expire.
+
+        It is what was given as ``ttl``, to the millisecond.  ``ttl`` is the method that says how long
+        one entry has left.  A cache that is ``shared`` has that of the process which created it.
+        """
+        options = copying.options(opened(self._handle))
+        return durations.seconds_default(options.default_ttl_ms)
 
     def acquire(self, key: Key) -> Lease:
         """Lends the value without copying it; KeyError for a miss.  Counts as ``get`` does.

@@ -261,6 +261,16 @@ class ObjectCache(  # pyright: ignore[reportIncompatibleMethodOverride]
         """What ``maxsize`` bounds: the weight, or the number of live entries."""
         return self.weight if self._max_weight else len(self)
 
+    @property
+    def default_ttl(self) -> float:
+        """Seconds that an entry lives which is stored without a lifetime; NEVER: it does not expire.
+
+        It is what was given as ``ttl``, to the millisecond.  ``ttl`` is the method that says how long
+        one entry has left.
+        """
+        self._open()
+        return durations.seconds_default(self._default_ttl_ms)
+
     # -- Writing ---------------------------------------------------------------------------------
 
     def set_many(self, entries: Mapping[K, V], ttl: Duration | None = None) -> None:
