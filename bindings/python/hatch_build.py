@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+#: The pages of docs/ that a wheel carries as cachecore/guide.
+GUIDE = ("python.md", "python-frameworks.md", "sharing.md", "stampedes.md", "warm.md")
+CODE = re.compile(r"(^```.*?^```|`[^`\n]*`)", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
 
 
 class Hook(BuildHookInterface[Any]):
@@ -29,6 +35,8 @@ class Hook(BuildHookInterface[Any]):
         self.work = Path(tempfile.mkdtemp(prefix="cachecore-wheel-"))
         included: dict[str, str] = build_data["force_include"]
         included[str(self._library())] = "cachecore/libcachecore.so"
+        for page in self._guide():
+            included[str(page)] = f"cachecore/guide/{page.name}"
         machine = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         tag = f"py3-none-{machine}"
         if self._wants_extension():
@@ -46,6 +54,23 @@ class Hook(BuildHookInterface[Any]):
         """Where Package.swift is: beside us in the sdist, above us in the repository."""
         inside = Path(self.root) / "engine"
         return inside if inside.is_dir() else Path(self.root).parents[1]
+
+    def _guide(self) -> list[Path]:
+        """The pages, whose links to what the wheel does not carry are their text alone."""
+        pages = []
+        for name in GUIDE:
+            parts = CODE.split((self._engine / "docs" / name).read_text())
+            parts[::2] = [LINK.sub(self._link, part) for part in parts[::2]]
+            pages.append(self.work / name)
+            pages[-1].write_text("".join(parts))
+        return pages
+
+    @staticmethod
+    def _link(found: re.Match[str]) -> str:
+        text, target = found.groups()
+        page = target.partition("#")[0]
+        kept = ":" in target or (page in GUIDE if page else True)
+        return found[0] if kept else text
 
     def _library(self) -> Path:
         built = Path(os.environ.get("CACHECORE_LIBRARY") or self._build_library())

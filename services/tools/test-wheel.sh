@@ -23,7 +23,9 @@ echo "test-wheel: $("$python" --version), $(basename "$wheel")"
 install "$wheel"
 "$python" -I -X dev -W error - <<'END'
 import asyncio
+from pathlib import Path
 
+import cachecore_services
 from cachecore_services.cleanup import start_cache_cleanup, stop_cache_cleanup
 from cachecore_services.policy import PolicyCache
 
@@ -35,6 +37,7 @@ async def main():
         await stop_cache_cleanup()
 
 asyncio.run(main())
+assert (Path(cachecore_services.__file__).parent / "guide" / "services.md").is_file()
 for module in ("maintenance", "policy.prometheus", "blacklist.app"):
     try:
         __import__(f"cachecore_services.{module}")

@@ -19,6 +19,13 @@ def place() -> Iterator[str]:
     Path(path).unlink(missing_ok=True)
 
 
+def test_it_says_where_the_guide_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["guide"]) == 0
+    folder = Path(capsys.readouterr().out.rstrip("\n"))
+    assert (folder / "python.md").read_text().startswith("# cachecore in Python")
+    assert (folder / "python-frameworks.md").is_file()
+
+
 def test_it_looks_into_a_cache_in_use(place: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     cache = Cache(1000, shared=place)
     cache["user:1"] = b"one\n"

@@ -22,12 +22,15 @@ cd "$work"
 # "PURE" or "" as the first argument, whether it must be the compiled path as the second.
 use() {
   PATH=$work/bin CACHECORE_PURE=$1 "$environment/bin/python" -I -X dev -W error - "$2" <<'EOF'
-import asyncio, sys
+import asyncio, subprocess, sys
+from pathlib import Path
 import cachecore
 from cachecore import Cache, ObjectCache, cached
 
 assert cachecore.compiled == (sys.argv[1] == "yes"), cachecore.compiled
 assert "site-packages" in cachecore.__file__
+assert subprocess.run([sys.executable, "-I", "-m", "cachecore", "guide"]).returncode == 0
+assert (Path(cachecore.__file__).parent / "guide" / "python.md").is_file()
 with Cache(100, ttl=60, serializer="json") as cache:
     cache.sweeper.start()
     cache["k"] = {"a": [1, None]}

@@ -10,6 +10,7 @@
     python -m cachecore clear /run/shop/cache
     python -m cachecore save /run/shop/cache FILE
     python -m cachecore load /run/shop/cache FILE
+    python -m cachecore guide                         where the guide to the package lies
 
 It attaches as one more process; it makes no cache where there is none.
 """
@@ -21,6 +22,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from . import _native, sharing
 from .cache import Cache
@@ -131,6 +133,17 @@ def _load(cache: Cache[bytes, bytes], arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _guide() -> int:
+    """Prints the folder of pages that a wheel carries, or that of the repository."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / "guide", here.parents[3] / "docs"):
+        if (folder / "python.md").is_file():
+            print(folder)
+            return 0
+    print("cachecore: there is no guide beside this package", file=sys.stderr)
+    return 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cachecore", description="Looks into a cache that processes share."
@@ -157,11 +170,15 @@ def _parser() -> argparse.ArgumentParser:
     command("clear", _clear, "all entries")
     command("save", _save, "all entries to a file").add_argument("file")
     command("load", _load, "a saved file's entries, where there are none").add_argument("file")
+    guide = commands.add_parser("guide", help="the folder in which the guide to the package lies")
+    guide.set_defaults(run=None)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
+    if parsed.run is None:
+        return _guide()
     try:
         with _Attached(parsed.place) as cache:
             return int(parsed.run(cache, parsed))
