@@ -36,7 +36,8 @@ def conditions(results: dict[str, Any]) -> str:
     where = (f"{machine['cores']} cores of {machine['cpu']} (L2 {machine['l2']}, L3 {machine['l3']}; hypervisor "
              f"{machine['hypervisor']}), {machine['memory_gib']} GiB, {machine['system']}, Linux {machine['kernel']}, "
              f"huge pages {machine['huge_pages']}, load before the run {machine['load_before']:.2f}")
-    return (f"{machine['date']}: {where}."
+    return (f"The figures are of cachecore's commit {meta['versions']['cachecore']}. What later commits changed, in "
+            f"speed or in size, is not in them.\n\n{machine['date']}: {where}."
             f"\n\nVersions: {versions}.\n\nCommand: `{meta['command']}` ({meta['scale']['rounds']} rounds of "
             f"{meta['scale']['round_ms']} ms, {meta['scale']['latency_rounds']} latency passes of "
             f"{meta['scale']['latency_ms']} ms).{warning}")
