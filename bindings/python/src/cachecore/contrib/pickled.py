@@ -1,7 +1,8 @@
 """Python objects, pickled, for the backends whose frameworks keep objects.
 
-Pickling happens before and after the engine is called, never inside, and only what the application
-itself stored in this process is ever unpickled.
+Pickling happens before and after the engine is called, never inside.  From a private cache only what
+this process stored is unpickled, or the one that it was forked from; from a shared cache, what any
+process stored that may write to its file.
 """
 
 from __future__ import annotations
