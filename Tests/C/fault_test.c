@@ -693,7 +693,7 @@ static void in_a_small_group(void) {
   char group[256];
   int within, beyond;
   if (!make_group(group, sizeof group, "25165824")) {
-    printf("skipped: no control group with a memory limit can be made here\n");
+    SKIPPED("no control group with a memory limit can be made here");
     return;
   }
   within = churn_in(group, 16 << 20);

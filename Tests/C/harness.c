@@ -76,6 +76,13 @@ void check_failed(const char *file, int line, const char *format, ...) {
   _exit(1);
 }
 
+void skipped_at(const char *file, int line, const char *what) {
+  if (getenv("CACHECORE_NO_SKIPS") != NULL)
+    check_failed(file, line, "skipped, and CACHECORE_NO_SKIPS is set: %s",
+                 what);
+  printf("skipped: %s\n", what);
+}
+
 /* ---- A cache in a line --------------------------------------------------- */
 
 static cachecore_t *open_checked(const cachecore_options_t *options) {

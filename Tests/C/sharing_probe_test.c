@@ -443,7 +443,7 @@ static void full_tmpfs(void) {
   char *memory = map_on_full(directory, &fd);
   pid_t child;
   if (memory == NULL) {
-    printf("skipped: no tmpfs can be mounted here\n");
+    SKIPPED("no tmpfs can be mounted here");
     return;
   }
   CHECK_INT(commit(fd, memory, 0, 512 << 10), 0);
@@ -476,7 +476,7 @@ static void overlay(void) {
   int fd;
   if (!own_mounts() || mkdtemp(top) == NULL ||
       mount("none", top, "tmpfs", 0, "size=1m") != 0) {
-    printf("skipped: no tmpfs can be mounted here\n");
+    SKIPPED("no tmpfs can be mounted here");
     return;
   }
   snprintf(path, sizeof path, "%s/lower", top);
@@ -492,7 +492,7 @@ static void overlay(void) {
   snprintf(options, sizeof options, "lowerdir=%s/lower,upperdir=%s/upper,"
            "workdir=%s/work", top, top, top);
   if (mount("none", path, "overlay", 0, options) != 0) {
-    printf("skipped: no overlayfs can be mounted here\n");
+    SKIPPED("no overlayfs can be mounted here");
   } else {
     snprintf(path, sizeof path, "%s/merged/file", top);
     fd = open(path, O_RDWR);

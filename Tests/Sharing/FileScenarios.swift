@@ -162,7 +162,7 @@ enum FileScenarios {
     let names = ["lower", "upper", "work", "merged"].map { top + "/" + $0 }
     for name in names { mkdir(name, 0o700) }
     guard mountOverlay(names[3], over: names[0], upper: names[1], work: names[2]) else {
-      print("skipped: no overlayfs can be mounted here")
+      skip("no overlayfs can be mounted here")
       return
     }
     defer { unmount(names[3]) }

@@ -42,7 +42,7 @@ func smallFileSystem(_ path: String) -> String? {
   mkdir(directory, 0o700)
   if haveOwnMounts(), mountTmpfs(directory, "size=1m,mode=700") { return directory }
   rmdir(directory)
-  print("skipped: no tmpfs can be mounted here")
+  skip("no tmpfs can be mounted here")
   return nil
 }
 

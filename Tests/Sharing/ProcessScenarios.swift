@@ -250,7 +250,7 @@ enum ProcessScenarios {
   /// Without /proc the locks decide.
   static func withoutProc(_ path: String) {
     guard haveOwnMounts(), mountTmpfs("/proc", "size=64k") else {
-      print("skipped: /proc cannot be hidden here")
+      skip("/proc cannot be hidden here")
       return
     }
     require(Proc.namespaces == 0 && Proc.bootId == nil, "no /proc")
@@ -292,7 +292,7 @@ enum ProcessScenarios {
     }
     let owner = UInt32(outer.told.wait())
     if owner == 0 {
-      print("skipped: there are no PID namespaces here")
+      skip("there are no PID namespaces here")
       return
     }
     require(!shared.table.isDead(owner), "that the one inside lives")

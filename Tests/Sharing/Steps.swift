@@ -13,7 +13,7 @@ enum Steps {
   /// whole; or another makes one while it is stopped, and it finds that.
   static func run(_ path: String) {
     guard isAllowed() else {
-      print("skipped: ptrace is not allowed here")
+      skip("ptrace is not allowed here")
       return
     }
     for flags in [0, SharedFile.Flag.createOnly, SharedFile.Flag.replace] {
