@@ -1,10 +1,12 @@
-"""tools/region.py prints what a process has in its caches."""
+"""tools/region.py prints what a process has in its caches, and what a shared cache's file has."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from conftest import LIBRARY, REPOSITORY
 
@@ -12,7 +14,8 @@ HOLDER = """
 import sys
 from cachecore import Cache
 
-cache = Cache(max_bytes=16 << 20, shards=1)  # all in the arena's first run
+place = sys.argv[1] if sys.argv[1:] else None
+cache = Cache(max_bytes=16 << 20, shards=1, shared=place)  # all in the arena's first run
 for number in range(50):
     cache.set(f"key:{number}", b"v" * (number * 100), ttl=60)
 for number in range(0, 50, 3):
@@ -29,15 +32,42 @@ def region(*arguments: str) -> str:
     return done.stdout
 
 
-def test_it_prints_counters_and_entries() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+def holder(*arguments: str) -> subprocess.Popen[str]:
+    made = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={"CACHECORE_LIBRARY": LIBRARY, "PYTHONPATH": ":".join(sys.path)},
-    ) as holder:
-        assert holder.stdin is not None and holder.stdout is not None
-        assert holder.stdout.readline() == "ready\n"
-        whole, entries = region(str(holder.pid)), region(str(holder.pid), "--entries", "0")
-        holder.stdin.close()
+    )  # fmt: skip
+    assert made.stdout is not None and made.stdout.readline() == "ready\n"
+    return made
+
+
+def test_it_prints_counters_and_entries() -> None:
+    with holder() as process:
+        whole, entries = region(str(process.pid)), region(str(process.pid), "--entries", "0")
+        process.communicate()
+    check(whole, entries)
+
+
+def test_it_prints_a_shared_cache_from_memory_and_from_its_file() -> None:
+    path = Path(f"/dev/shm/cachecore-pytest-region-{os.getpid()}")
+    try:
+        with holder(str(path)) as process:
+            whole, entries = region(str(process.pid)), region(str(process.pid), "--entries", "0")
+            assert f"shared: {path}" in whole
+            check(whole, entries)
+            check(region(str(path)), region(str(path), "--entries", "0"))
+            process.communicate()
+        check(region(str(path)), region(str(path), "--entries", "0"))  # after its last process
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def test_a_file_that_is_no_cache() -> None:
+    assert region("/dev/null") == ""
+
+
+def check(whole: str, entries: str) -> None:
     assert re.search(r"^ +inserts +51$", whole, re.MULTILINE)
     assert re.search(r"^ +deletes +17$", whole, re.MULTILINE)
     found = dict(re.findall(r"value (\d+) B  key b'(.*)'", entries))
