@@ -56,7 +56,7 @@ setup-all: ## and what all other targets need
 # ---- The main things ---------------------------------------------------------
 
 .PHONY: lib
-lib: setup-lib ## build the library that ships: build/lib/libcachecore.so
+lib: setup-lib ## build the library: build/lib, with symbols; what ships is build/lib/release
 	tools/build-library.sh $(BUILD)/lib
 
 .PHONY: python
