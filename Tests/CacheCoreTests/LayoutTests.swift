@@ -279,6 +279,7 @@ extension Atomic {
         ("lastEndNs", \.lastEndNs), ("errors", \.errors), ("lastLagMs", \.lastLagMs),
         ("longestLagMs", \.longestLagMs),
       ]),
+    plain(LeaseTicket.self, [("word", \.word)]),
     plain(
       ScanRecord.self,
       [

@@ -160,13 +160,13 @@ package struct Cache {
 
   /// What `release` needs to know.
   package func ticket(_ borrow: BorrowTickets.Number, _ shard: UInt32, _ ref: Ref) -> UInt64 {
-    UInt64(borrow) << 40 | UInt64(shard) << 32 | UInt64(ref)
+    LeaseTicket(borrow: borrow, shard: shard, ref: ref).word
   }
 
   /// Ends a lease, also of a cache that was closed meanwhile.
   package func release(ticket: UInt64) {
-    let isEnded = shard(UInt32(truncatingIfNeeded: ticket >> 32) & 0xFF).release(
-      Ref(truncatingIfNeeded: ticket), ticket: BorrowTickets.Number(ticket >> 40))
+    let lease = LeaseTicket(word: ticket)
+    let isEnded = shard(lease.shard).release(lease.ref, ticket: lease.borrow)
     guard isEnded else { return }
     handle.countLease(UInt64(bitPattern: -1))
     handle.freeIfOrphaned()

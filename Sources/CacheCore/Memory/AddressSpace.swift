@@ -82,13 +82,6 @@ package struct AddressSpace {
     words.pointee.base = address
   }
 
-  /// Addresses that the region takes in this process, in bytes.
-  package var mapped: UInt64 {
-    var sum: UInt64 = 0
-    for number in 0..<Int(words.pointee.mappingCount) { sum += mappings[number].size }
-    return sum
-  }
-
   /// Takes all of it away, the region's first words too.
   package func unmap() {
     for number in 0..<Int(words.pointee.mappingCount) {

@@ -12,6 +12,31 @@ from conftest import HEADER
 
 from cachecore import _library, _native
 
+# Records that the package reads by struct.Struct.
+
+
+class ScanRecord(ctypes.Structure):
+    """cachecore_scan_record_t"""
+
+    _fields_ = [
+        ("record_size", ctypes.c_uint32),
+        ("key_size", ctypes.c_uint32),
+        ("value_size", ctypes.c_uint64),
+        ("ttl_ms", ctypes.c_int64),
+    ]
+
+
+class RemovalRecord(ctypes.Structure):
+    """cachecore_removal_record_t"""
+
+    _fields_ = [
+        ("record_size", ctypes.c_uint64),
+        ("value_size", ctypes.c_uint64),
+        ("key_size", ctypes.c_uint32),
+        ("cause", ctypes.c_uint32),
+    ]
+
+
 STRUCTS = {
     "cachecore_audit_options_t": _native.AuditOptions,
     "cachecore_audit_t": _native.Audit,
@@ -19,8 +44,8 @@ STRUCTS = {
     "cachecore_options_t": _native.Options,
     "cachecore_value_t": _native.Value,
     "cachecore_entry_info_t": _native.EntryInfo,
-    "cachecore_removal_record_t": _native.RemovalRecord,
-    "cachecore_scan_record_t": _native.ScanRecord,
+    "cachecore_removal_record_t": RemovalRecord,
+    "cachecore_scan_record_t": ScanRecord,
     "cachecore_shared_info_t": _native.SharedInfo,
     "cachecore_shared_options_t": _native.SharedOptions,
     "cachecore_stats_t": _native.Stats,
@@ -94,10 +119,10 @@ def test_every_struct_and_field_of_the_header_is_there() -> None:
 
 
 def test_records_read_by_struct() -> None:
-    scanned = _native.ScanRecord(1, 2, 3, -4)
+    scanned = ScanRecord(1, 2, 3, -4)
     assert _native.SCAN_RECORD.size == ctypes.sizeof(scanned)
     assert _native.SCAN_RECORD.unpack(bytes(scanned)) == (1, 2, 3, -4)
-    removed = _native.RemovalRecord(1, 2, 3, 4)
+    removed = RemovalRecord(1, 2, 3, 4)
     assert _native.REMOVAL_RECORD.size == ctypes.sizeof(removed)
     assert _native.REMOVAL_RECORD.unpack(bytes(removed)) == (1, 2, 3, 4)
 

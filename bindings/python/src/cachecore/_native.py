@@ -166,17 +166,6 @@ class EntryInfo(Sized):
     ]
 
 
-class ScanRecord(Structure):
-    """cachecore_scan_record_t"""
-
-    _fields_ = [
-        ("record_size", c_uint32),
-        ("key_size", c_uint32),
-        ("value_size", c_uint64),
-        ("ttl_ms", c_int64),
-    ]
-
-
 class Stats(Sized):
     """cachecore_stats_t"""
 
@@ -203,17 +192,6 @@ class Stats(Sized):
         ("absent", c_uint64),
         ("stale_served", c_uint64),
         ("absent_served", c_uint64),
-    ]
-
-
-class RemovalRecord(Structure):
-    """cachecore_removal_record_t"""
-
-    _fields_ = [
-        ("record_size", c_uint64),
-        ("value_size", c_uint64),
-        ("key_size", c_uint32),
-        ("cause", c_uint32),
     ]
 
 
