@@ -295,7 +295,7 @@ cachecore_peek(cachecore_t *cache, const void *key, size_t key_size,
 
 /* A value lent by the cache. */
 typedef struct cachecore_value_s {
-  const void *data; /* `size` readable bytes, 8-byte aligned only by chance  */
+  const void *data; /* `size` readable bytes, at any alignment               */
   size_t size;
   void *owner;      /* private */
   uint64_t lease;   /* private */
@@ -780,10 +780,10 @@ cachecore_audit(cachecore_t *cache, const void *prefix, size_t prefix_size,
 #ifdef CACHECORE_EXPERIMENTAL
 
 /*
- * Who computes a missing value.  When an entry expires that many threads ask
- * for, all of them miss, and each would compute the value: a stampede.  With
- * claims one of them computes.  The others wait for it, or are served the old
- * value meanwhile.
+ * Claims decide which caller computes a missing value.  When an entry expires
+ * that many threads ask for, all of them miss, and each would compute the
+ * value.  This is called a stampede.  With claims one of them computes.  The
+ * others wait for the value, or are served the old one meanwhile.
  *
  * `get_or_claim` is a `get` that, on a miss, gives one caller a claim.  That
  * caller computes the value and ends the claim by `fulfill`, which stores the
@@ -802,46 +802,50 @@ cachecore_audit(cachecore_t *cache, const void *prefix, size_t prefix_size,
  *       cachecore_fulfill(cache, key, key_size, buffer, size, ttl_ms, &claim);
  *     }
  *
- * How a claim ends.  By its claimant; by claim_ms, so that a claimant that died
- * hands over to the next who asks; or because it is void.  After that `fulfill`
- * is CACHECORE_CONFLICT and stores nothing.  Whoever changes the origin of a
- * value and then calls `delete` can rely on it: what was computed from the old
- * state is not stored after the delete.  What voids a claim, and what does not:
+ * How a claim ends.  The caller that has the claim ends it; or it ends by
+ * itself after claim_ms, so that the next caller can compute if the first one
+ * died; or something voids it.  A `fulfill` that comes later is
+ * CACHECORE_CONFLICT and stores nothing.  So a program that changes the origin
+ * of a value and then calls `delete` can rely on it: a value that was computed
+ * from the old state is not stored after the delete.  What voids a claim, and
+ * what does not:
  *
- *   Voids      a write under the key that stored its value, or was REFUSED,
+ *   Voids      A write under the key that stored its value, or was REFUSED,
  *              E_NO_MEMORY, E_TIMEOUT or E_FULL; set_until with a deadline in
  *              the past; delete, delete_many, delete_prefix and clear, whether
  *              or not they removed anything.
- *   Not        add that was EXISTS, compare_and_set that was CONFLICT or a
+ *   Does not   add that was EXISTS, compare_and_set that was CONFLICT or a
  *              MISS, replace that was a MISS, touch, any read, any error not
  *              named above; eviction, evict, expiry, cleanup_expired, audit and
  *              resize.
- *   Perhaps    A claim may be void without a cause, but never stands despite
- *              one.  A shard holds 16 to 1024 claims, according to the bounds
- *              of the cache; one more voids the oldest.  delete_prefix knows
- *              the first 16 bytes of a claim's key, and voids each claim that
- *              may have the prefix.
  *
- * A claim is not an entry.  It is in no count, scan or report, is not evicted,
- * and is possible in a full no-evict cache.  Any thread of the process may end
- * it.  The child of a fork has no claims.  A token is never used twice.
+ * The library may also void a claim that nothing of this concerns; it never
+ * keeps a claim that something above voids.  A shard holds 16 to 1024 claims,
+ * according to the bounds of the cache, and one more claim voids the oldest.
+ * delete_prefix knows only the first 16 bytes of a claim's key, and voids every
+ * claim whose key may have the prefix.
+ *
+ * A claim is not an entry.  No count, scan or report includes it, no eviction
+ * removes it, and a full no-evict cache can give one.  Any thread of the
+ * process may end it.  The child of a fork has no claims.  No token is used
+ * twice.
  *
  * Stale values.  A value that `fulfill` stored may have a window of stale_ms
- * after its deadline, in which get_or_claim serves it as CACHECORE_STALE while
- * one caller computes a new one.  `set` gives no window, and what never expires
- * has none.  `touch` keeps the window's length.  A time to idle ends a window
- * as it ends a lifetime.
+ * after its deadline.  In the window get_or_claim serves it as CACHECORE_STALE
+ * while one caller computes a new one.  `set` gives no window, and a value that
+ * never expires has none.  `touch` keeps the window's length.  A time to idle
+ * ends a window as it ends a lifetime.
  *
- * Absences.  What `fulfill_absent` stores says, until a deadline, that there is
- * no value: get_or_claim answers CACHECORE_ABSENT, and nobody computes.
+ * Absences.  `fulfill_absent` stores that there is no value.  Until that
+ * expires get_or_claim answers CACHECORE_ABSENT, and nobody computes.
  *
- * Both are found by get_or_claim alone.  For every other function they have
- * expired: get, contains, count, scan and audit do not see them, add stores in
- * their place, increment starts at `initial`.  They are entries all the same,
- * and count against both bounds.  They are evicted as other entries are, but
- * before a live one that was used in the same millisecond; in a no-evict cache
- * they are removed before anything is CACHECORE_E_FULL.  delete, delete_prefix
- * and clear remove them, and do not count them in their results.
+ * Only get_or_claim finds stale values and absences.  For every other function
+ * they have expired: get, contains, count, scan and audit do not see them, add
+ * stores in their place, and increment starts at `initial`.  They are entries
+ * all the same and count against both bounds.  They are evicted as other
+ * entries are, but before a live entry that was used in the same millisecond;
+ * a no-evict cache removes them before a write is CACHECORE_E_FULL.  delete,
+ * delete_prefix and clear remove them, and do not count them in their results.
  * cleanup_expired and the sweeper remove them at the end of the window, or of
  * the absence.  Statistics count them in `expired`, and in `expirations` when
  * they are removed, whatever the reason.  A stale value is reported as one
@@ -849,26 +853,27 @@ cachecore_audit(cachecore_t *cache, const void *prefix, size_t prefix_size,
  */
 
 enum {
-  /* Elect somebody to compute a fresh value anew, a little before its deadline:
-   * each reader with a probability that rises with the time that it took to
-   * compute, and as the deadline comes closer (Vattani, Chierichetti and
-   * Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
-   * To be set for `fulfill`, which records how long it took, in milliseconds,
-   * and for `get_or_claim`. */
+  /* get_or_claim elects a caller to compute a fresh value anew, a little
+   * before its deadline.  Each call is elected with a probability that rises
+   * with the time that the value took to compute, and as the deadline comes
+   * closer (Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic
+   * Cache Stampede Prevention", VLDB 2015).  Set the flag for `fulfill`,
+   * which records how many milliseconds the value took, and for
+   * `get_or_claim`. */
   CACHECORE_CLAIM_EARLY = 1u << 0
 };
 
 typedef struct cachecore_claim_s {
-  uint32_t struct_size; /* sizeof(cachecore_claim_t)                         */
-  uint32_t flags;       /* CACHECORE_CLAIM_EARLY                             */
-  uint64_t token;       /* set by get_or_claim: not 0: the caller has the
-                           claim, and must end it                            */
-  uint64_t stale_ms;    /* read by fulfill: how long past its deadline the
-                           value may be served; 0: not at all                */
-  uint64_t claim_ms;    /* read by get_or_claim: after so long the claim is
-                           void; 0: 30 s                                     */
-  uint64_t seen;        /* set by get_or_claim: the claim that stands, whoever
-                           has it, for claim_wait; 0: none was seen          */
+  uint32_t struct_size; /* It is sizeof(cachecore_claim_t).                  */
+  uint32_t flags;       /* It is 0 or CACHECORE_CLAIM_EARLY.                 */
+  uint64_t token;       /* get_or_claim sets it.  If it is not 0, the caller
+                           has the claim and must end it.                    */
+  uint64_t stale_ms;    /* fulfill reads it: for so long past its deadline the
+                           value may be served.  0: it may not be.           */
+  uint64_t claim_ms;    /* get_or_claim reads it: the claim is void after so
+                           long.  0: after 30 s.                             */
+  uint64_t seen;        /* get_or_claim sets it for claim_wait: the claim that
+                           stands, whichever caller has it.  0: it saw none. */
 } cachecore_claim_t;
 
 #define CACHECORE_CLAIM_INIT { sizeof(cachecore_claim_t), 0, 0, 0, 0, 0 }
@@ -876,23 +881,24 @@ typedef struct cachecore_claim_s {
 /*
  * As `get`, with these results:
  *
- *   CACHECORE_OK       a fresh value: a hit.  Carries a token only with the
- *                      flag CACHECORE_CLAIM_EARLY, for the one elected.
- *   CACHECORE_STALE    a value past its deadline.  Carries a token for the one
- *                      elected to compute a new one.
- *   CACHECORE_ABSENT   there is no value, as fulfill_absent said.
- *   CACHECORE_CLAIMED  there is nothing, and the caller has the claim.
- *   CACHECORE_PENDING  there is nothing, and somebody else has the claim.
+ *   CACHECORE_OK       There is a fresh value: a hit.  With the flag
+ *                      CACHECORE_CLAIM_EARLY the caller that is elected also
+ *                      gets a token.
+ *   CACHECORE_STALE    There is a value past its deadline.  The caller that is
+ *                      elected to compute a new one also gets a token.
+ *   CACHECORE_ABSENT   There is no value, as fulfill_absent said.
+ *   CACHECORE_CLAIMED  There is nothing, and this caller has the claim.
+ *   CACHECORE_PENDING  There is nothing, and another caller has the claim.
  *
- * The size is checked first: CACHECORE_E_TOO_SMALL takes no claim.  STALE,
- * ABSENT and CLAIMED count as misses, and the first two in stale_served and
- * absent_served; PENDING, and a stale value that is E_TOO_SMALL, count as
- * nothing.
+ * The function checks the size first: CACHECORE_E_TOO_SMALL takes no claim.
+ * STALE, ABSENT and CLAIMED count as misses, and the first two also count in
+ * stale_served and absent_served.  PENDING, and a stale value that is
+ * E_TOO_SMALL, count as nothing.
  *
- * claim->token and claim->seen are set, to 0 if there is nothing to tell,
- * unless claim itself is refused: a struct without room for all the fields
- * above is CACHECORE_E_ARGUMENT.  A token that is in it is lost: end that claim
- * first, or use another struct.
+ * The function sets claim->token and claim->seen, to 0 if there is nothing to
+ * tell.  It sets neither if it refuses the struct itself: one without room for
+ * all the fields above is CACHECORE_E_ARGUMENT.  It overwrites a token that is
+ * in the struct: end that claim first, or use another struct.
  */
 CACHECORE_API cachecore_status_t
 cachecore_get_or_claim(cachecore_t *cache, const void *key, size_t key_size,
@@ -900,12 +906,13 @@ cachecore_get_or_claim(cachecore_t *cache, const void *key, size_t key_size,
                        cachecore_claim_t *claim);
 
 /*
- * Waits until the claim that get_or_claim saw (claim->seen) no longer stands:
- * CACHECORE_OK.  Returns at once if that is so already, or if none was seen.
- * Then ask again: there may be a value, or the next claim to take.
- * CACHECORE_E_TIMEOUT after timeout_ms, which is real time also with a manual
- * clock; 0 asks and does not wait.  CACHECORE_E_STATE if the cache is closed
- * meanwhile: this is the one call that may be under way at `close`.
+ * Waits until the claim that get_or_claim saw (claim->seen) no longer stands,
+ * and returns CACHECORE_OK; at once if the claim has ended already, or if
+ * get_or_claim saw none.  Then call get_or_claim again: there may be a value,
+ * or the next claim to take.  The result is CACHECORE_E_TIMEOUT after
+ * timeout_ms, which is real time also with a manual clock; with 0 the function
+ * does not wait.  It is CACHECORE_E_STATE if the cache is closed meanwhile:
+ * this is the one call that may be under way at `close`.
  */
 CACHECORE_API cachecore_status_t
 cachecore_claim_wait(cachecore_t *cache, const void *key, size_t key_size,
@@ -913,29 +920,30 @@ cachecore_claim_wait(cachecore_t *cache, const void *key, size_t key_size,
 
 /*
  * Stores the value that was computed for a claim, as `set` would, with a window
- * of claim->stale_ms: any result of `set`; or CACHECORE_CONFLICT, with nothing
- * stored, if the claim of this key with claim->token no longer stands.  Ends
- * the claim, sets claim->token to 0 and wakes those who wait, whatever the
- * result, except for CACHECORE_E_ARGUMENT and CACHECORE_E_VERSION: then the
- * claim stands.
+ * of claim->stale_ms.  The result is that of `set`; or CACHECORE_CONFLICT, with
+ * nothing stored, if the claim of this key with claim->token no longer stands.
+ * Whatever the result, the function ends the claim, sets claim->token to 0 and
+ * wakes the callers that wait.  The exceptions are CACHECORE_E_ARGUMENT and
+ * CACHECORE_E_VERSION: then the claim stands.
  */
 CACHECORE_API cachecore_status_t
 cachecore_fulfill(cachecore_t *cache, const void *key, size_t key_size,
                   const void *value, size_t value_size, uint64_t ttl_ms,
                   cachecore_claim_t *claim);
 
-/* The same for the answer that there is no value, which stands for ttl_ms;
- * claim->stale_ms is not used.  A ttl_ms of 0 in a cache without a default, and
- * CACHECORE_TTL_KEEP, are CACHECORE_E_ARGUMENT.  Replaces a value that is
- * there. */
+/* Stores, in the same way, that there is no value.  This answer stands for
+ * ttl_ms, and replaces a value that is there; the function does not use
+ * claim->stale_ms.  A ttl_ms of 0 in a cache without a default, and
+ * CACHECORE_TTL_KEEP, are CACHECORE_E_ARGUMENT. */
 CACHECORE_API cachecore_status_t
 cachecore_fulfill_absent(cachecore_t *cache, const void *key, size_t key_size,
                          uint64_t ttl_ms, cachecore_claim_t *claim);
 
-/* Gives the claim up: CACHECORE_OK, also if it no longer stands.  If it does,
- * and there is a value to serve, that is served for retry_ms before the next
- * caller is elected.  A caller who finds nothing is elected at once.  Ends the
- * claim as `fulfill` does. */
+/* Gives the claim up, and ends it as `fulfill` does.  The result is
+ * CACHECORE_OK, also if the claim no longer stands.  If it stands and there
+ * is a stale value, get_or_claim serves that for retry_ms before it elects
+ * the next caller.  Where there is no value, the next caller is elected at
+ * once. */
 CACHECORE_API cachecore_status_t
 cachecore_abandon(cachecore_t *cache, const void *key, size_t key_size,
                   uint64_t retry_ms, cachecore_claim_t *claim);
@@ -943,98 +951,114 @@ cachecore_abandon(cachecore_t *cache, const void *key, size_t key_size,
 /* ---- Shared by processes ------------------------------------------------- */
 
 /*
- * One cache for all processes of a machine: each opens the same file, or has
- * it from its parent over fork, or from another process by a descriptor.  All
- * see the same entries.  Every function of this header works on it as on a
- * private cache, at about its speed; what differs is said here.
+ * A shared cache is one cache for all processes of a machine.  Each process
+ * opens the same file, or has the cache from its parent over fork, or opens it
+ * by a descriptor that another process gave it.  All see the same entries.
+ * Every function of this header works on a shared cache as on a private one, at
+ * about its speed.  The differences are stated here.
  *
- * A process may end at any instruction: by kill -9, a crash, the OOM killer.
- * What it was writing at that moment may be lost; nothing else is.  The others
- * go on: who needs what the dead process had locked waits for a few
- * milliseconds, puts that shard right, and takes it.  Values that it had
- * acquired and claims that it had are ended.
+ * A process may end at any instruction: by kill -9, a crash or the OOM killer.
+ * The write that it was making at that moment may be lost; nothing else is.
+ * The other processes go on.  One that needs a shard which the dead process had
+ * locked waits for some milliseconds, repairs the shard, and takes its lock.
+ * The library ends the claims of the dead process, and takes back the values
+ * that it had acquired.
  *
  * A process may also be stopped (SIGSTOP, a debugger, a frozen container) while
- * it changes a shard.  It lives, so nothing is taken from it, and nobody waits
- * for it: after 0.2 seconds, or ten where /proc does not say that it is
- * stopped, what would change that shard is CACHECORE_E_TIMEOUT, and every call
- * after the first is so within milliseconds.  A write that ended so has stored
- * nothing, and what it would have replaced is not seen again: reads of the
- * shard miss from then on, and when the process goes on or is killed, the shard
- * is emptied before it is used again.  In a NO_EVICT cache nothing has changed
- * instead, and reads find what they found.  Both end the claims of the shard.
- * `scan`, `coldest`, `hottest`, `save` and `load` are CACHECORE_E_TIMEOUT too;
- * `evict`, cleanup and the sweeper pass the shard over; `stats` and `count`
- * tell what it had.  Two waits have no limit: of one who writes to an entry
- * that a process was reading when it was stopped, within the few instructions
- * that note the time of its use, and in a NO_EVICT cache of one who reads an
- * entry that it was writing.
+ * it changes a shard.  It still lives, so its lock is not taken from it, and
+ * the other processes do not wait for it.  After 0.2 seconds, or ten where
+ * /proc does not say that it is stopped, a call that needs the shard's lock is
+ * CACHECORE_E_TIMEOUT, and later calls are so after a few milliseconds.  A
+ * write with this result has stored nothing, and no read finds the value that
+ * it would have replaced: reads of the shard miss from then on.  When the
+ * process goes on or is killed, the next process that locks the shard empties
+ * it first.  In a NO_EVICT cache the write has changed nothing, and reads go on
+ * to find the entries.  In both the shard's claims are void.  `scan`,
+ * `coldest`, `hottest`, `save` and `load` are CACHECORE_E_TIMEOUT as well;
+ * `evict`, cleanup and the sweeper leave the shard out; `stats` and `count`
+ * read what it has.  Two waits have no limit.  A process that is stopped within
+ * the few instructions in which a read notes its time holds up the next write
+ * to that entry or its neighbours in the index.  In a NO_EVICT cache a process
+ * that is stopped while it overwrites an entry in place holds up reads of it
+ * and these neighbours.
  *
- * After a restart, or when all processes were killed, the next one that opens
- * the file finds the entries with the lifetimes that are left, as long as the
- * machine has not booted since; then the cache begins empty.
+ * After a restart, or when all processes were killed, the next process that
+ * opens the file finds the entries with the lifetimes that are left, unless the
+ * machine has booted since.  After a boot the cache begins empty.
  *
  * The file is as large as the cache may ever get (about four times max_bytes
- * for each shard, or what the file system can hold), and sparse: it takes room
- * as the cache does.  On /dev/shm, /run or another tmpfs that is memory.  Room
- * is asked for before it is used: a file system that is full is
- * CACHECORE_E_NO_MEMORY from a write, never a signal.  Nobody else may
- * truncate the file: that is SIGBUS, as with any mapped file.
+ * for each shard, or as much as the file system can hold).  It is sparse and
+ * takes room only as the cache grows.  On /dev/shm, /run or another tmpfs this
+ * room is memory.  The library asks for room before it uses it: on a file
+ * system that is full a write is CACHECORE_E_NO_MEMORY, and no signal is
+ * raised.  Nothing but the library may truncate the file: then a process that
+ * uses it gets SIGBUS, as with any mapped file.
  *
- * The region is in no core dump.  The child of a fork maps it again, at the
- * same address, and is a process of its own; if it cannot (no slot is free),
- * the cache is closed in the child.  Values that the parent acquired stay the
- * parent's: the child must not read them, and `release` ignores them there.
- * The same goes for claims.
+ * A core dump does not include the region.  The child of a fork maps it again,
+ * at the same address, and is a process of its own.  If it cannot (no slot is
+ * free), the cache is closed in the child.  Values that the parent acquired
+ * stay the parent's: the child must not read them, and `release` ignores them
+ * there.  Claims stay the parent's, too.
  */
 
 enum {
-  CACHECORE_SHARED_CREATE_ONLY = 1, /* not if there is a cache already       */
-  CACHECORE_SHARED_ATTACH_ONLY = 2, /* only if there is                      */
-  CACHECORE_SHARED_REPLACE = 4,     /* a new file takes the place of one that
-                                       is a cache or empty; who has the old one
-                                       keeps it                              */
-  CACHECORE_SHARED_READ_ONLY = 8    /* not yet: CACHECORE_E_ARGUMENT         */
+  /* open_shared makes a new cache, and fails if there is one already. */
+  CACHECORE_SHARED_CREATE_ONLY = 1,
+  /* open_shared attaches to a cache, and fails if there is none. */
+  CACHECORE_SHARED_ATTACH_ONLY = 2,
+  /* open_shared puts a new file in the place of one that holds a cache or is
+   * empty.  Processes that have the old file open keep it. */
+  CACHECORE_SHARED_REPLACE = 4,
+  /* This flag is not supported yet: CACHECORE_E_ARGUMENT. */
+  CACHECORE_SHARED_READ_ONLY = 8
 };
 
 typedef struct cachecore_shared_options_s {
-  uint32_t struct_size;   /* sizeof(cachecore_shared_options_t)              */
-  uint32_t flags;         /* CACHECORE_SHARED_...                            */
-  const char *path;       /* of the file, which is made if there is none;
-                             NULL: see fd                                    */
-  int32_t fd;             /* of such a file or a memfd, which stays the
-                             caller's; -1 and no path: a new memfd           */
-  uint32_t max_processes; /* that may have it open at once, 1023 at most, with
-                             8 KB each when they do; 0: 64                   */
+  uint32_t struct_size;   /* It is sizeof(cachecore_shared_options_t).       */
+  uint32_t flags;         /* It is a combination of CACHECORE_SHARED_...     */
+  const char *path;       /* It names the file, which is made if there is
+                             none.  NULL: fd says which file.                */
+  int32_t fd;             /* It is a descriptor of such a file or of a memfd,
+                             and stays the caller's.  -1, and no path: the
+                             library makes a new memfd.                      */
+  uint32_t max_processes; /* So many processes, 1023 at most, may have the
+                             cache open at once.  Each takes 8 KB when it
+                             does.  0: 64.                                   */
 } cachecore_shared_options_t;
 
 #define CACHECORE_SHARED_OPTIONS_INIT \
   { sizeof(cachecore_shared_options_t), 0, 0, -1, 0 }
 
 /*
- * Makes a shared cache, or attaches to one.  Of several processes that open at
- * once one makes it, and the others wait for that, five seconds at most.
+ * Makes a shared cache, or attaches to one.  If several processes open at once,
+ * one of them makes the cache and the others wait for it, five seconds at most.
  *
- * A new file has mode 0600.  One that is there must be a regular file of this
- * user with one name, which nobody else may write to, in a directory where
- * others cannot replace it (a sticky one, as /tmp is, will do); a symbolic link
- * is not followed.
+ * A new file has mode 0600.  A file that is there must be a regular file,
+ * belong to this user, have one name, and be writable for nobody else.  Its
+ * directory must be one where other users cannot replace it (a sticky one, as
+ * /tmp is, will do).  The library does not follow a symbolic link.
  *
- * Attaching, `options` must be valid, and its flags those of the cache; bounds,
- * policy, lifetimes and the rest are the cache's (cachecore_get_options).
+ * To attach, `options` must be valid and have the flags of the cache.  Bounds,
+ * policy, lifetimes and the rest are those of the cache, whatever `options`
+ * says (cachecore_get_options).
  *
- *   CACHECORE_E_ARGUMENT   as cachecore_open; a path and an fd; and
- *                          REPORT_REMOVALS, which a shared cache does not have
- *   CACHECORE_E_STATE      ATTACH_ONLY and nothing there; CREATE_ONLY and a
- *                          cache there; other flags than the cache's
- *   CACHECORE_E_FULL       max_processes have it open
- *   CACHECORE_E_ACCESS     owner, permissions, a link, a network's file system
- *   CACHECORE_E_LAYOUT     the file is no cache, or of another layout
- *   CACHECORE_E_NO_MEMORY  no room on the file system, no addresses
- *   CACHECORE_E_TIMEOUT    somebody else is making it, or is stopped meanwhile
+ *   CACHECORE_E_ARGUMENT   An argument is wrong as for cachecore_open; or there
+ *                          are both a path and an fd; or REPORT_REMOVALS is
+ *                          set, which a shared cache does not have.
+ *   CACHECORE_E_STATE      There is nothing, and ATTACH_ONLY is set; there is a
+ *                          cache, and CREATE_ONLY is set; or the flags are not
+ *                          those of the cache.
+ *   CACHECORE_E_FULL       max_processes processes have the cache open.
+ *   CACHECORE_E_ACCESS     The file's owner, its permissions, a link, or a
+ *                          network's file system forbids it.
+ *   CACHECORE_E_LAYOUT     The file is not a cache, or has another layout.
+ *   CACHECORE_E_NO_MEMORY  The file system has no room, or the process has no
+ *                          addresses left.
+ *   CACHECORE_E_TIMEOUT    Another process is making the cache and has not
+ *                          finished, or was stopped meanwhile.
  *
  * cachecore_open_error() says more.  Close with cachecore_close, which
- * detaches: what is in the cache stays, with the file.
+ * detaches: the entries stay, with the file.
  */
 CACHECORE_API cachecore_status_t
 cachecore_open_shared(const cachecore_options_t *options,
@@ -1042,40 +1066,44 @@ cachecore_open_shared(const cachecore_options_t *options,
                       cachecore_t **cache_out);
 
 typedef struct cachecore_shared_info_s {
-  uint32_t struct_size;       /* sizeof(cachecore_shared_info_t)             */
-  uint32_t processes;         /* that have it open now                       */
-  uint32_t max_processes;
-  uint32_t warm;              /* 1: there were entries when it was last opened
-                                 by a process that found no other            */
-  uint32_t unlinked;          /* 1: the file is no longer at its path; who
-                                 opens that has another cache                */
-  uint32_t reserved;          /* 0                                           */
-  uint64_t recoveries;        /* shards put right after a process died       */
-  uint64_t entries_lost;      /* entries that this cost                      */
-  uint64_t borrows_reclaimed; /* acquired values taken back from the dead    */
-  uint64_t region_bytes;      /* of the file, sparse as it is                */
+  uint32_t struct_size;       /* It is sizeof(cachecore_shared_info_t).      */
+  uint32_t processes;         /* So many processes have the cache open now.  */
+  uint32_t max_processes;     /* So many may have it open.                   */
+  uint32_t warm;              /* 1: the cache had entries when it was last
+                                 opened by a process that found no other.    */
+  uint32_t unlinked;          /* 1: the file is no longer at its path, and a
+                                 process that opens the path gets another
+                                 cache.                                      */
+  uint32_t reserved;          /* It is 0.                                    */
+  uint64_t recoveries;        /* So many shards were repaired after a process
+                                 died.                                       */
+  uint64_t entries_lost;      /* So many entries these repairs dropped.      */
+  uint64_t borrows_reclaimed; /* So many acquired values were taken back from
+                                 processes that died.                        */
+  uint64_t region_bytes;      /* It is the size of the file, which is sparse. */
 } cachecore_shared_info_t;
 
 #define CACHECORE_SHARED_INFO_INIT \
   { sizeof(cachecore_shared_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* CACHECORE_E_STATE for a private cache.  Counters are those of all processes,
- * since the file was made. */
+/* Fills *info_out.  The counters are those of all processes since the file was
+ * made.  The result is CACHECORE_E_STATE for a private cache. */
 CACHECORE_API cachecore_status_t
 cachecore_shared_info(cachecore_t *cache, cachecore_shared_info_t *info_out);
 
-/* A descriptor of the file, to be handed to another process.  It stays the
- * library's: duplicate it to keep it, and do not close it.  -1 and
- * CACHECORE_E_STATE for a private cache, or if the program closed it and it
- * cannot be opened again. */
+/* Stores in *fd_out a descriptor of the file, to be handed to another
+ * process.  The descriptor stays the library's: duplicate it to keep it, and
+ * do not close it.  For a private cache, or if the program closed the
+ * descriptor and the file cannot be opened again, the result is
+ * CACHECORE_E_STATE and *fd_out is -1. */
 CACHECORE_API cachecore_status_t cachecore_shared_fd(cachecore_t *cache,
                                                      int32_t *fd_out);
 
 /* ---- Saving and loading ------------------------------------------------- */
 
 /*
- * A cache in a file, so that a process that starts anew, perhaps on another
- * machine, need not start empty.
+ * A saved cache is a file.  A process that starts anew, on this machine or
+ * another, can load it and need not start empty.
  *
  * What is saved: the entries that are live, and those past their deadline that
  * get_or_claim may still serve, with keys, values, deadlines, windows, and the
@@ -1124,9 +1152,10 @@ cachecore_save(cachecore_t *cache, const char *path, uint64_t *entries_out);
  * full no-evict cache, is left out.  How many were stored goes to *entries_out
  * (NULL if not wanted), also after an error.
  *
- * A damaged block, a megabyte of entries, loses itself alone, and a file that
- * was cut off gives what is whole of it: compare *entries_out with what `save`
- * said.  No damage crashes the program.  The file is read by any later version.
+ * Of a damaged file the damaged blocks are left out, each a megabyte of
+ * entries; of a file that was cut off the whole blocks are loaded.  Compare
+ * *entries_out with what `save` said.  No damage crashes the program.  Every
+ * later version of the library can read the file.
  *
  *   CACHECORE_E_ARGUMENT   `path` is NULL or empty
  *   CACHECORE_E_STATE      there is no such file
@@ -1134,7 +1163,7 @@ cachecore_save(cachecore_t *cache, const char *path, uint64_t *entries_out);
  *                          not root, or others may write to it
  *   CACHECORE_E_LAYOUT     it is no saved cache, or its beginning is damaged,
  *                          or it is of a later version; or `path` is a symbolic
- *                          link, or no regular file
+ *                          link, or is not a regular file
  *   CACHECORE_E_NO_MEMORY  some is loaded, and then the system refused memory
  */
 CACHECORE_API cachecore_status_t
