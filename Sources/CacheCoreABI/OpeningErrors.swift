@@ -26,7 +26,7 @@ public func cachecore_open_error() -> UnsafePointer<CChar>? {
   case .forkHandlers: return text("the system refused memory for the handlers of fork")
   case .noSharingOptions: return text("the options for sharing are NULL or of a wrong struct_size")
   case .sharingArguments:
-    return text("a path and an fd, a path that is empty or too long, or flags that exclude others")
+    return text("there are a path and an fd, the path is empty or too long, or two flags conflict")
   case .removals: return text("a shared cache has no reports of removals")
   case .maxProcesses: return text("max_processes is above 1023")
   case .readOnly: return text("CACHECORE_SHARED_READ_ONLY is not supported yet")
@@ -38,7 +38,7 @@ public func cachecore_open_error() -> UnsafePointer<CChar>? {
     return text("as many processes have the cache open as max_processes allows")
   case .forbidden: return text("the system does not let this process open the file for writing")
   case .link: return text("the file is a symbolic link or has a second name")
-  case .notRegular: return text("what is there is no regular file")
+  case .notRegular: return text("the path or the fd is not that of a regular file")
   case .owner: return text("the file belongs to another user")
   case .writableByOthers:
     return text("others may write to the file, or may replace it in its directory")
@@ -50,7 +50,7 @@ public func cachecore_open_error() -> UnsafePointer<CChar>? {
     return text("the processes that have the cache open have another clock: a time namespace")
   case .fileSystemTooSmall:
     return text("the file system is smaller than max_bytes and what a cache needs for itself")
-  case .fileNoSpace: return text("the file system has no room for what a cache begins with")
+  case .fileNoSpace: return text("the file system has no room for an empty cache")
   case .fileTooLarge:
     return text("the file would be larger than this process may make it (RLIMIT_FSIZE)")
   case .noDescriptor: return text("the file's descriptor was closed and cannot be opened again")

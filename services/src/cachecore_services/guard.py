@@ -61,9 +61,9 @@ class Guard:
         """400 for a Host that is not ours, 403 for a change that another site asks for."""
         host = request.headers.get("host")
         if host is not None and not self._is_ours(_name(host)):
-            raise HTTPException(400, "not a name of this service: see CACHECORE_ALLOWED_HOSTS")
+            raise HTTPException(400, "Host is not a name of this service; see CACHECORE_ALLOWED_HOSTS")
         if request.method not in _READING and _from_another_site(request, host):
-            raise HTTPException(403, "not from another site")
+            raise HTTPException(403, "another site may not make this request")
 
     def check_operator(self, request: Request) -> None:
         """401 without the token; 403 where there must be one and none has been set."""
@@ -71,9 +71,11 @@ class Guard:
             given = _token(request.headers.get("authorization", ""))
             if not hmac.compare_digest(given, self._token):
                 headers = {"www-authenticate": 'Basic realm="cachecore"'}
-                raise HTTPException(401, "for operators", headers)
+                raise HTTPException(401, "this address needs the operator token", headers)
         elif self._token_beyond_loopback and not _by_loopback(request):
-            raise HTTPException(403, "from outside, for operators: set CACHECORE_OPERATOR_TOKEN")
+            raise HTTPException(
+                403, "only operators may do this: set CACHECORE_OPERATOR_TOKEN to let them in from outside"
+            )
 
     def _is_ours(self, name: str) -> bool:
         if not self._hosts.isdisjoint({"*", name}):

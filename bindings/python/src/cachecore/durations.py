@@ -118,7 +118,7 @@ def step_ms(step: Duration) -> int:
     """How far to move a manual clock; 0 is allowed."""
     microseconds = _microseconds(step, "seconds")
     if microseconds < 0:
-        raise ValueError("a clock does not go back")
+        raise ValueError("seconds must not be negative: a manual clock only moves forward")
     return min(_round_up(microseconds, 1000), _LONGEST)
 
 

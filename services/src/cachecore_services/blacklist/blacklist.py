@@ -260,7 +260,7 @@ def _milliseconds(moment: datetime | float | None) -> int:
         return _NEVER_MS
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
-            raise ValueError("expires_at needs a time zone: which 3 o'clock is it?")
+            raise ValueError("expires_at is a datetime without a time zone: give it a tzinfo")
         moment = moment.timestamp()
     if isinstance(moment, bool) or not isinstance(moment, (int, float)):
         kind = type(moment).__name__
