@@ -150,6 +150,76 @@ def redis_py() -> Calls:
     return Calls(client.get, lambda key, value: client.set(key, value, ex=TTL_S), client.mget, is_bounded=False)
 
 
+# ---- Caches and stores that processes share ----
+
+
+def directory_in_memory() -> str:
+    directory = tempfile.mkdtemp(prefix="cachecore-bench-", dir="/dev/shm")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+def cachecore_shared() -> Calls:
+    from cachecore import Cache
+
+    place = os.path.join(directory_in_memory(), "cache")
+    cache = Cache(max_entries=CAPACITY, ttl=TTL_S, shared=place)
+    return Calls(cache.get, cache.set, cache.get_many)
+
+
+def py_lmdb() -> Calls:
+    """No lifetimes and no bound but the file's size. Not synced: that a cache survives a power loss is not asked."""
+    import lmdb
+
+    place = directory_in_memory()
+    environment = lmdb.open(place, map_size=1 << 28, sync=False, writemap=True, metasync=False)
+
+    def get(key: str) -> bytes | None:
+        with environment.begin() as transaction:
+            return transaction.get(key.encode())
+
+    def set_(key: str, value: bytes) -> None:
+        with environment.begin(write=True) as transaction:
+            transaction.put(key.encode(), value)
+
+    return Calls(get, set_, is_bounded=False)
+
+
+def shared_memory_dict() -> Calls:
+    """A pickled dict: each call reads or writes all of it, so it holds a hundredth of the entries."""
+    from shared_memory_dict import SharedMemoryDict
+
+    cache = SharedMemoryDict(name=f"cachecore-bench-{os.getpid()}", size=1 << 20)
+    atexit.register(cache.shm.unlink)
+    few = CAPACITY // 100
+
+    def place(key: str) -> str:
+        return str(int(key[5:]) % few)
+
+    return Calls(
+        lambda key: cache.get(place(key)), lambda key, value: cache.__setitem__(place(key), value), is_bounded=False
+    )
+
+
+def ultra_dict() -> Calls:
+    """A dict in each process and a stream of changes between them."""
+    from UltraDict import UltraDict
+
+    cache = UltraDict(name=f"cachecore-bench-{os.getpid()}", buffer_size=1 << 24, auto_unlink=True)
+    return Calls(cache.get, cache.__setitem__, is_bounded=False)
+
+
+def shmedis() -> Calls:
+    from shmedis import Shmedis
+
+    cache = Shmedis(name=f"cachecore-bench-{os.getpid()}", size=1 << 28)
+    atexit.register(cache.unlink)
+    # Its keys as text are not accepted by today's xxhash.
+    return Calls(
+        cache.get, lambda key, value: cache.set(key, value, ex=TTL_S), is_bounded=False, keys_are_bytes=True
+    )
+
+
 PEERS: dict[str, Callable[[], Calls]] = {
     "dict": dict_,
     "cachecore": cachecore,
@@ -167,4 +237,13 @@ PEERS: dict[str, Callable[[], Calls]] = {
     "functools.lru_cache": functools_lru_cache,
     "diskcache": diskcache,
     "redis-py": redis_py,
+}
+
+#: Beside them in turns.py alone: report.py's table is of caches of one process.
+SHARED_PEERS: dict[str, Callable[[], Calls]] = {
+    "cachecore shared": cachecore_shared,
+    "py-lmdb": py_lmdb,
+    "shared-memory-dict": shared_memory_dict,
+    "UltraDict": ultra_dict,
+    "shmedis": shmedis,
 }
