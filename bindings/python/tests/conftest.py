@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ __all__ = ["pytest_make_collect_report", "pytest_pyfunc_call", "pytest_runtest_m
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEADER = REPOSITORY / "include" / "cachecore.h"
+_numbers = itertools.count()
 LIBRARY = str(_library.releasing_gil._name)
 
 
@@ -38,6 +40,14 @@ def object_cache() -> Iterator[ObjectCache[Any, Any]]:
     """The same of objects."""
     with ObjectCache[Any, Any](100, manual_clock=True) as cache:
         yield cache
+
+
+@pytest.fixture
+def place() -> Iterator[str]:
+    """Where a cache of several processes may be: a file in memory that is not there yet."""
+    path = Path(f"/dev/shm/cachecore-pytest-{os.getpid()}-{next(_numbers)}")
+    yield str(path)
+    path.unlink(missing_ok=True)
 
 
 CACHES: dict[str, Callable[[], Any]] = {

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from conftest import eventually, run_python
+from processes import in_child
 
 from cachecore import Cache, Lease, ObjectCache, SweeperState
 
 # CPython 3.12 and later warn of any fork while there is a second thread.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-
-
-def in_child(work: Callable[[], object]) -> None:
-    """Forks, does the work there, and fails with it; a child that hangs is killed."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(30)
-        try:
-            work()
-        except BaseException as error:
-            os.write(2, f"in the child: {error!r}\n".encode())
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert status == 0
 
 
 def test_the_child_has_the_entries() -> None:

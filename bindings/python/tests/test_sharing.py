@@ -5,41 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import ended, forked, in_child, in_program
 
 from cachecore import NEVER, Cache
 from cachecore.errors import AccessError, LayoutError, StateError
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[str]:
-    path = f"/dev/shm/cachecore-pytest-{os.getpid()}"
-    yield path
-    Path(path).unlink(missing_ok=True)
-
-
-def in_child(body: Callable[[], object]) -> int:
-    """How a forked child ended that ran this."""
-    child = os.fork()
-    if child == 0:
-        try:
-            body()
-        except BaseException:  # whatever it is, it is told by the status
-            os._exit(1)
-        os._exit(0)
-    return os.waitpid(child, 0)[1]
-
-
-def in_program(code: str, *arguments: str) -> str:
-    """What another Python program printed."""
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 OTHER = """
@@ -85,7 +57,7 @@ def test_children_share_what_has_no_name() -> None:
         assert cache["a"] == b"1"
         cache["b"] = b"2"
 
-    assert in_child(child) == 0
+    in_child(child)
     assert cache["b"] == b"2"
 
 
@@ -102,9 +74,7 @@ def test_a_killed_worker_costs_nothing(place: str) -> None:
             number += 1
 
     for _ in range(10):
-        worker = os.fork()
-        if worker == 0:
-            child()
+        worker = forked(child)
         cache.get("canary 1")
         os.waitpid(worker, os.WNOHANG)
         cache["between"] = b"z"
@@ -171,16 +141,6 @@ def test_one_computes_over_all_processes(place: str) -> None:
 
             assert own.get_or_set(f"key {number}", compute) == b"value"
 
-    workers = []
-    for _ in range(4):
-        worker = os.fork()
-        if worker == 0:
-            try:
-                work()
-            except BaseException:
-                os._exit(1)
-            os._exit(0)
-        workers.append(worker)
-    assert [os.waitpid(worker, 0)[1] for worker in workers] == [0] * 4
+    assert ended(*[forked(work) for _ in range(4)]) == [0] * 4
     assert [calls[f"{number}"] for number in range(50)] == [b"1"] * 50
     cache.close()

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cachecore import Cache
 from cachecore.__main__ import main
-
-
-@pytest.fixture
-def place() -> Iterator[str]:
-    path = f"/dev/shm/cachecore-pytest-tool-{os.getpid()}"
-    yield path
-    Path(path).unlink(missing_ok=True)
 
 
 def test_it_says_where_the_guide_is(capsys: pytest.CaptureFixture[str]) -> None:

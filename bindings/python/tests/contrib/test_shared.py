@@ -4,19 +4,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-
-@pytest.fixture
-def place() -> Iterator[str]:
-    path = f"/dev/shm/cachecore-pytest-contrib-{os.getpid()}"
-    yield path
-    Path(path).unlink(missing_ok=True)
+from processes import in_child
 
 
 def _cachelib(place: str) -> Any:
@@ -48,13 +40,10 @@ def _dogpile(place: str) -> Any:
 def test_a_child_sees_what_its_parent_stored(make: Callable[[str], Any], place: str) -> None:
     cache = make(place)
     cache.set("a", {"name": "x"})
-    child = os.fork()
-    if child == 0:
-        try:
-            assert make(place).get("a") == {"name": "x"}
-            make(place).set("b", [1, 2])
-        except BaseException:  # whatever it is, it is told by the status
-            os._exit(1)
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
+
+    def child() -> None:
+        assert make(place).get("a") == {"name": "x"}
+        make(place).set("b", [1, 2])
+
+    in_child(child)
     assert cache.get("b") == [1, 2]
