@@ -22,6 +22,7 @@ _log = logging.getLogger("cachecore")
 
 _ABSENT: Final = scratch.ABSENT
 _PAUSE: Final = 0.05  # seconds of a wait for a claim whose computation is not known here
+_PATIENCE: Final = 100  # such waits of one who is waited for himself: two processes may wait for each other
 
 
 class SingleFlight:
@@ -53,6 +54,11 @@ class SingleFlight:
     def keep(self, claim: Claim, key: Any, value: Any) -> None:
         """Ends the claim, if it is held, by what was computed."""
         raise NotImplementedError
+
+    def _answer(self, key: Any, flight: Flight) -> Any:
+        """What somebody else has computed for this call."""
+        self.shared += 1
+        return flight.value
 
     def _claim(self) -> Claim:
         # It stands until it is ended: flight.py says how that comes about.
@@ -130,6 +136,7 @@ class SingleFlight:
         self, mine: ThreadFlight, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """A value, perhaps of another's flight, or what that raised; ABSENT: the caller computes."""
+        left = _PATIENCE
         while True:
             status, value = self._ask(mine, key)
             if status == _native.CLAIMED:
@@ -140,16 +147,15 @@ class SingleFlight:
                     self._refresh(mine, key, args, kwargs)
                 return value
             flight = mine.under_way.find(mine.claim.seen) if self._single_flight else mine
-            if flight is None:
-                mine.claim.wait(_PAUSE)
+            if flight is None and (left or mine.parent is None):
+                left -= not mine.claim.wait(_PAUSE) and left > 0
                 continue
-            if flight is mine or flight.would_wait_for_itself(blocking=True):
+            if flight is None or flight is mine or flight.would_wait_for_itself(blocking=True):
                 self.alone += 1
                 return _ABSENT
             flight.wait()
             if flight.worked:
-                self.shared += 1
-                return flight.value
+                return self._answer(key, flight)
             if flight.failure is not None:
                 raise flight.failure.copy()
 
@@ -192,6 +198,7 @@ class SingleFlight:
             self.keep(claim, key, value)
             return value
 
+        left = _PATIENCE
         while True:
             mine = TaskFlight(self._claim(), self.cache._under_way)
             try:
@@ -209,16 +216,15 @@ class SingleFlight:
             if status != _native.PENDING:
                 return value
             flight = mine.under_way.find(mine.claim.seen) if self._single_flight else mine
-            if flight is None:
-                await mine.claim.wait_async(_PAUSE)
+            if flight is None and (left or mine.parent is None):
+                left -= not await mine.claim.wait_async(_PAUSE) and left > 0
                 continue
-            if flight is mine or flight.would_wait_for_itself(blocking=False):
+            if flight is None or flight is mine or flight.would_wait_for_itself(blocking=False):
                 self.alone += 1
                 return await compute(mine.claim)
             await flight.join()
             if flight.worked:
-                self.shared += 1
-                return flight.value
+                return self._answer(key, flight)
             if flight.failure is not None:
                 raise flight.failure.copy()
 
