@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Hashable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from . import durations, scratch
+from .cache import Cache
 from .cached_function import CachedClassFunction, CachedFunction, CacheInfo, Decorator
 from .callables import is_async, name_of, refuse_generator, refuse_single_use
 from .claims import Claim
@@ -18,6 +19,9 @@ from .errors import CacheCoreError, RefusedError
 from .keys import NOT_PLAIN, CallKey, KeyMaker
 from .methods import CachedClassMethod, CachedMethod, CachedStaticMethod
 from .object_cache import ObjectCache
+from .serializers import Named, Serializer
+from .shared_calls import SharedCalls, unsaid
+from .sharing import Place
 from .single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ABSENT = scratch.ABSENT
-DEFAULT_MAXSIZE = 128
+DEFAULT_MAXSIZE = unsaid(128)
 _UNBOUNDED = 2**62
 
 _log = logging.getLogger("cachecore")
@@ -41,7 +45,7 @@ class Results(SingleFlight):
     Those of a ``method`` are the rules alone, until ``of_instance`` gives them a cache.
     """
 
-    cache: ObjectCache[Any, Any] | None
+    cache: Any
 
     def __init__(
         self,
@@ -121,12 +125,20 @@ class Results(SingleFlight):
             if wanted and none_ttl is not None:
                 claim.fulfill_absent(none_ttl)
             elif ttl > 0:
-                claim.fulfill(value, ttl, stale=self.stale)
+                claim.fulfill(self.encoded(value), ttl, stale=self.stale)
             elif claim.stands:
                 self.cache.delete(key)
         except CacheCoreError as error:  # RefusedError: heavier than the cache may be
             if not isinstance(error, RefusedError):
                 _log.warning("a result was computed, and could not be kept", exc_info=True)
+
+    def encoded(self, value: Any) -> Any:
+        """A result as it is stored."""
+        return value
+
+    def reader(self) -> Callable[[Any, Any], Any] | None:
+        """What looks for a result at first, if anything does."""
+        return None if self.cache is None or self.early else self.cache.get
 
     def _lifetime(self, value: Any) -> float:
         """Seconds that a result is to be kept, NEVER for no end; 0 or less: it is not."""
@@ -188,6 +200,10 @@ class Results(SingleFlight):
         return call
 
 
+class _SharedResults(SharedCalls, Results):
+    """The same in a cache that processes share."""
+
+
 def _plain(results: Results) -> Any:
     function, cache = results.function, results.cache
 
@@ -200,8 +216,7 @@ def _plain(results: Results) -> Any:
     if cache is None:
         return results.dress(CachedCall(CachedMethod, pass_on))
     run = (results.begin, function, results.done, results.failed)
-    get = None if results.early else cache.get
-    look = (get, _ABSENT, results.key, results.plain, CallKey)
+    look = (results.reader(), _ABSENT, results.key, results.plain, CallKey)
     return results.dress(CachedCall(CachedMethod, run, look))
 
 
@@ -217,7 +232,7 @@ def _async(results: Results) -> Any:
         results.miss_async,
         results.cache,
     )
-    get = None if cache is None or results.early else cache.get
+    get = results.reader()
 
     async def pass_on(*args: Any, **kwargs: Any) -> Any:
         results.passed += 1
@@ -260,6 +275,9 @@ def cached(
     jitter: Duration | None = ...,
     single_flight: bool = ...,
     cache: ObjectCache[Any, Any] | None = ...,
+    shared: Place | Cache[Any, Any] | None = ...,
+    serializer: Named | Serializer[Any] | None = ...,
+    name: str | None = ...,
 ) -> Decorator: ...
 def cached(
     function: Any = None,
@@ -277,6 +295,9 @@ def cached(
     jitter: Duration | None = None,
     single_flight: bool = True,
     cache: ObjectCache[Any, Any] | None = None,
+    shared: Place | Cache[Any, Any] | None = None,
+    serializer: Any = _ABSENT,
+    name: str | None = None,
 ) -> Any:
     """Remembers what a function, a method or a coroutine function returns: ``@cached(ttl=60)``.
 
@@ -303,6 +324,16 @@ def cached(
     cache: an ObjectCache to keep the results in, shared with others; its bounds count, and its
         statistics and ``cache_clear`` are those of all.  A result heavier than it may hold is
         returned, and not kept.
+    shared: keep the results in a cache of all processes that name the same place, as ``shared`` of a Cache
+        is, or in a Cache that is shared: one computes, and all have the result; the statistics, the
+        invalidation and what is stale are those of all.  Its bounds are those of who made it:
+        maxsize results, 10,000 by default.  ``cache_clear`` forgets those of this function.
+    serializer: how results become bytes there, as in Cache; "pickle" by default.  None: they are bytes.
+    name: what the function is called there; its module and name by default.  Another name, where results
+        that an older program has stored are no longer right.
+
+    With ``shared``, arguments must be such that every process makes the same key of them: numbers, strings,
+    bytes, dates, enums, classes, frozen dataclasses, and tuples and frozensets of these.
 
     Arguments must be hashable unless ``key`` makes something hashable of them.  A call is one however it is
     written, by position, by name or with a default left out.  What the function raises reaches all
@@ -321,8 +352,18 @@ def cached(
     """
     if not isinstance(cache, (ObjectCache, type(None))):
         raise TypeError(f"cache must be an ObjectCache, not {type(cache).__name__!r}")
-    if cache is not None and maxsize != DEFAULT_MAXSIZE:
+    if cache is not None and maxsize is not DEFAULT_MAXSIZE:
         raise TypeError("maxsize cannot be given together with cache, which has its own bounds")
+    rules: dict[str, Any] = {}
+    if shared is None:
+        if serializer is not _ABSENT or name is not None:
+            raise TypeError("serializer and name go with shared")
+    elif cache is not None:
+        raise TypeError("results are in a cache or in a shared one: not both")
+    elif maxsize is None:
+        raise ValueError("shared: a cache that processes share needs a maxsize")
+    else:
+        rules = {"shared": shared, "serializer": serializer, "name": name}
 
     def decorate(function: Any) -> Any:
         if isinstance(function, staticmethod):
@@ -335,7 +376,7 @@ def cached(
                 " @cached(maxsize=...); @property goes above @cached)"
             )
         refuse_generator(function)
-        results = Results(
+        results = (Results if shared is None else _SharedResults)(
             function,
             maxsize=maxsize,
             ttl=ttl,
@@ -349,6 +390,7 @@ def cached(
             jitter=jitter,
             single_flight=single_flight,
             cache=cache,
+            **rules,
         )
         return call_of(results)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
+from .cache import Cache
 from .object_cache import ObjectCache
 
 P = ParamSpec("P")
@@ -42,7 +43,7 @@ class CachedFunction(Protocol[P, R_co]):
     @property
     def __wrapped__(self) -> Callable[P, R_co]: ...  # the function itself, past the cache
     @property
-    def cache(self) -> ObjectCache[Any, Any] | None: ...  # None with maxsize=0
+    def cache(self) -> ObjectCache[Any, Any] | Cache[Any, Any] | None: ...  # None with maxsize=0
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
     @overload  # a class method
     def __get__(  # type: ignore[misc]  # a CachedFunction is one, as pyright sees

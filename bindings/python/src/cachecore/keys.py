@@ -16,6 +16,8 @@ from .callables import name_of
 _BETWEEN = object()  # what the parameters were given and other named arguments
 _DEFAULT = object()  # stands for a default that is not hashable, or not for us to know
 _REQUIRED = object()  # stands for none
+#: what these are in a key that is text, by their ids; see stable_keys.py
+TOKENS = {id(_BETWEEN): "<named>", id(_DEFAULT): "<default>", id(_REQUIRED): "<required>"}
 _len = len  # should somebody put a cached one in its place
 _QUICK = frozenset({int, str, bytes})  # one such argument is its own key
 _CHEAP = _QUICK | {float, bool, type(None)}  # to hash, so that it may be done again
