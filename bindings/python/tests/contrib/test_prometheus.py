@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import run_python
+from processes import in_child
 
 from cachecore import Cache
 
@@ -83,6 +84,21 @@ def test_a_pusher_has_a_thread_if_wanted(cache: Cache[bytes]) -> None:
     assert value(registry, "cachecore_hits_total", cache="default") == 2
     with pytest.raises(ValueError, match="interval"):
         pusher.start(0)
+
+
+def test_a_shared_cache_has_one_set_of_counters() -> None:
+    with Cache(100, shared=":memory:") as shared:
+        registry = prometheus.CollectorRegistry()
+        registry.register(CacheCollector(shared))
+
+        def child() -> None:
+            shared["a"] = b"1"
+            assert shared["a"] == b"1"
+
+        in_child(child)
+        assert value(registry, "cachecore_hits_total", cache="default") == 1
+        with pytest.raises(ValueError, match="CacheCollector"):
+            CachePusher(shared, registry=None)
 
 
 def test_counters_of_several_processes_add_up(tmp_path: Path) -> None:

@@ -8,6 +8,10 @@ Under gunicorn with PROMETHEUS_MULTIPROC_DIR, prometheus_client ignores collecto
 worker adds what has happened since the last time to ordinary counters, after the fork::
 
     CachePusher({"sessions": cache}).start(interval=15)
+
+A cache that processes share needs neither that nor multiprocess mode: a collector in any worker reads
+the counters of all.  Where there is multiprocess mode for other metrics, register the collector beside
+``MultiProcessCollector``.
 """
 
 # mypy: disable-error-code="import-not-found,misc,no-any-return"
@@ -17,7 +21,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from .extras import needs
 
@@ -26,11 +30,21 @@ needs("prometheus", "prometheus_client")
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from ..cache import Cache
+from ..errors import CacheCoreError
 from .measures import COUNTERS, GAUGES, Caches, by_name, readings
 
 log = logging.getLogger("cachecore.prometheus")
 
 _LABELS: Final = ["cache"]
+
+
+def _is_shared(cache: Cache[Any, Any]) -> bool:
+    try:
+        cache.shared_info()
+    except CacheCoreError:  # private, or closed
+        return False
+    return True
 
 
 class CacheCollector:
@@ -61,6 +75,12 @@ class CachePusher:
 
     def __init__(self, caches: Caches, registry: CollectorRegistry | None = REGISTRY) -> None:
         self.caches = by_name(caches)
+        for name, cache in self.caches.items():
+            if _is_shared(cache):
+                raise ValueError(
+                    f"the counters of {name!r} are those of all processes, and would be added up:"
+                    " register a CacheCollector"
+                )
         self._counters = [
             (
                 measure,
