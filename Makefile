@@ -65,7 +65,7 @@ python: setup lib ## and the Python package's compiled path
 	PYTHON=$(PYTHON) bindings/python/tools/build-extension.sh $(PYTHON_SOURCES)/cachecore
 
 .PHONY: demo
-demo: python ## replay a recorded workload, from C and from Python
+demo: python ## replay a recorded workload, from C and from Python; kill workers
 	examples/demo/run
 
 .PHONY: test
