@@ -106,6 +106,16 @@ async def asynchronous(x: int) -> str:
     return ""
 
 
+@cached(shared="results", serializer="json", ttl=5)
+def shared(x: int) -> str:
+    return ""
+
+
+@cached(shared=Cache(10, shared=":memory:", serializer="json"), name="other")
+async def shared_asynchronous(x: int) -> str:
+    return ""
+
+
 class Owner:
     @cached(maxsize=None)
     def method(self, x: int) -> bytes:
@@ -172,5 +182,6 @@ bare("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 async def awaiting() -> None:
     assert_type(await asynchronous(1), str)
+    assert_type(await shared_asynchronous(len(shared(1))), str)
     assert_type(await owner.asynchronous(1), str)
     assert_type(await owner.later_of_instance(1, y="a"), str)
