@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -236,7 +237,10 @@ OPTIONS["Sweeper"], OPTIONS["ObjectSweeper"] = OPTIONS["Cache"][:2], OPTIONS["Ob
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_the_same_comes_of_the_same(name: str) -> None:
+def test_the_same_comes_of_the_same(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where save() leaves files of any name
     always: dict[str, Any] = {"manual_clock": True}
     if name in ("Cache", "Sweeper"):
         always |= {"hash_seed": 1, "shards": 1}
