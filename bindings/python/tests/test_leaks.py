@@ -137,6 +137,7 @@ def test_reference_counts_of_what_is_shared() -> None:
     cache, things = Cache(10), ObjectCache[Any, Any](10)
     key, value, marker = "key %d" % os.getpid(), b"value" * 9, object()
     shared: list[object] = [key, value, marker, None, True, 1000001]
+    gc.collect()  # others refer to None as well
     before = [sys.getrefcount(each) for each in shared]
     for _ in range(1000):
         cache.set(key, value)
@@ -144,5 +145,7 @@ def test_reference_counts_of_what_is_shared() -> None:
         things.set(key, marker)
         things.get(key, None), things.peek("absent", marker), things.pop(key)
         cache.set_many({key: value}), cache.get_many([key]), cache.delete_many([key])
+    gc.collect()
     after = [sys.getrefcount(each) for each in shared]
-    assert all(abs(now - then) < 50 for now, then in zip(after, before)), (before, after)
+    # A reference too many or too few in a turn is a thousand.
+    assert all(abs(now - then) < 500 for now, then in zip(after, before)), (before, after)
