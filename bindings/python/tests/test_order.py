@@ -143,3 +143,19 @@ def test_a_listener_that_uses_the_cache() -> None:
         assert cache.evict(60) == 60
         assert cache.coldest(1) == [60] and cache.hottest(1) == [149]
         assert [cache.popitem()[0] for _ in range(90)] == [*range(60, 100), *range(100, 150)]
+
+
+def test_popitem_of_what_is_gone_meanwhile(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.set_many({"a": b"1", "b": b"2"})
+    coldest = cache.coldest
+
+    def then_gone(count: int) -> list[bytes]:
+        keys = coldest(count)
+        if keys == [b"a"]:
+            cache.delete("a")
+        return keys
+
+    monkeypatch.setattr(Cache, "coldest", lambda self, count: then_gone(count))
+    assert cache.popitem() == (b"b", b"2")
+    with pytest.raises(KeyError, match="the cache is empty"):
+        cache.popitem()

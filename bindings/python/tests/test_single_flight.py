@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from concurrent_calls import Computations, Held, never, run_threads
+from conftest import eventually
 
-from cachecore import Cache, ObjectCache, cached
+from cachecore import Cache, ObjectCache, RefusedError, cached
 
 
 @pytest.fixture
@@ -172,31 +174,114 @@ def test_thousands_of_waiting_tasks_need_no_threads(cache: Any) -> None:
 
 # ---- What is not stored --------------------------------------------------------------------------
 
-INVALIDATE: dict[str, Callable[[Any], object]] = {
+
+def without_key_error(call: Callable[[], object]) -> None:
+    with contextlib.suppress(KeyError):
+        call()
+
+
+def refused(cache: Any) -> None:
+    with pytest.raises(RefusedError):
+        cache.set("k", *((1, None, 10**9) if isinstance(cache, ObjectCache) else ("x" * 10**6,)))
+
+
+REMOVE: dict[str, Callable[[Any], object]] = {
     "delete": lambda cache: cache.delete("k"),
-    "delete_many": lambda cache: cache.delete_many(["k"]),
+    "del": lambda cache: without_key_error(lambda: cache.__delitem__("k")),
+    "pop": lambda cache: without_key_error(lambda: cache.pop("k")),
+    "pop with a default": lambda cache: cache.pop("k", None),
+    "delete_many": lambda cache: cache.delete_many(["other", "k"]),
     "clear": lambda cache: cache.clear(),
+    "refused": refused,
+}
+STORE: dict[str, Callable[[Any], object]] = {
     "set": lambda cache: cache.set("k", "newer"),
+    "[]=": lambda cache: cache.__setitem__("k", "newer"),
+    "set_many": lambda cache: cache.set_many({"k": "newer"}),
+    "update": lambda cache: cache.update({"k": "newer"}),
     "add": lambda cache: cache.add("k", "newer"),
+    "setdefault": lambda cache: cache.setdefault("k", "newer"),
+}
+# What a cache of objects has not.
+REMOVE_BYTES: dict[str, Callable[[Any], object]] = {
+    "delete_prefix": lambda cache: cache.delete_prefix("k"),
+    "set_until before now": lambda cache: cache.set_until("k", "gone", 1),
+}
+STORE_BYTES: dict[str, Callable[[Any], object]] = {
+    "set_until": lambda cache: cache.set_until("k", "newer", time.time() + 60),
+    "increment": lambda cache: cache.increment("k"),
+}
+INVALIDATE = REMOVE | REMOVE_BYTES | STORE | STORE_BYTES
+
+
+# Of each kind one that refuses what is large.
+MAKE: dict[str, Callable[[], Any]] = {
+    "bytes": lambda: Cache(100, max_bytes=1 << 18, serializer="json", manual_clock=True),
+    "objects": lambda: ObjectCache(100, max_weight=100, manual_clock=True),
 }
 
 
-@pytest.mark.parametrize("how", INVALIDATE)
-def test_what_is_invalidated_while_it_is_computed(cache: Any, how: str) -> None:
-    def compute() -> str:
+def of_both(ways: Iterable[str]) -> pytest.MarkDecorator:
+    """Every way for every kind of cache that has it."""
+    only_bytes = REMOVE_BYTES | STORE_BYTES
+    cases = [
+        pytest.param(make, how, id=f"{kind}-{how}")
+        for kind, make in MAKE.items()
+        for how in ways
+        if kind == "bytes" or how not in only_bytes
+    ]
+    return pytest.mark.parametrize(("make", "how"), cases)
+
+
+@of_both(INVALIDATE)
+def test_what_is_invalidated_while_it_is_computed(make: Callable[[], Any], how: str) -> None:
+    with make() as cache:
+        newer = 1 if how == "increment" else "newer" if how in STORE | STORE_BYTES else None
+
+        def compute() -> str:
+            INVALIDATE[how](cache)
+            return "old"
+
+        assert cache.get_or_set("k", compute) == "old"
+        assert cache.get("k") == newer
+
+        async def compute_async() -> str:
+            await asyncio.to_thread(INVALIDATE[how], cache)
+            return "old"
+
+        cache.delete("k")
+        assert asyncio.run(cache.get_or_set_async("k", compute_async)) == "old"
+        assert cache.get("k") == newer
+
+
+@of_both(INVALIDATE)
+def test_what_is_stale_or_absent_is_invalidated(make: Callable[[], Any], how: str) -> None:
+    with make() as cache:
+        cache.get_or_set("k", lambda: "old", 1, stale=100)
+        cache.advance_clock(2)
         INVALIDATE[how](cache)
-        return "old"
+        assert cache.get_or_set("k", lambda: "new", 1, stale=100) != "old"
+        cache.delete("k")
+        assert cache.get_or_set("k", lambda: None, none_ttl=100) is None
+        if not (isinstance(cache, ObjectCache) and how in ("add", "setdefault")):  # None is there
+            INVALIDATE[how](cache)
+            assert cache.get_or_set("k", lambda: "new", none_ttl=100) is not None
 
-    assert cache.get_or_set("k", compute) == "old"
-    assert cache.get("k") == ("newer" if how in ("set", "add") else None)
 
-    async def compute_async() -> str:
-        await asyncio.to_thread(INVALIDATE[how], cache)
-        return "old"
-
-    cache.delete("k")
-    assert asyncio.run(cache.get_or_set_async("k", compute_async)) == "old"
-    assert cache.get("k") == ("newer" if how in ("set", "add") else None)
+@of_both(REMOVE | REMOVE_BYTES)
+def test_a_refresh_that_is_invalidated(make: Callable[[], Any], how: str) -> None:
+    """What was read for it is older than the invalidation."""
+    with make() as cache:
+        cache.get_or_set("k", lambda: "old", 1, stale=100)
+        cache.advance_clock(2)
+        refresh = Held("of the refresh")
+        assert cache.get_or_set("k", refresh, 1, stale=100) == "old"
+        assert refresh.entered.wait(60)
+        INVALIDATE[how](cache)
+        assert cache.get_or_set("k", lambda: "new", 1, stale=100) == "new"
+        refresh.go.set()
+        assert eventually(lambda: len(cache._under_way) == 0, 60)
+        assert cache.get("k") == "new"
 
 
 def test_methods_of_the_cache_concern_what_cached_computes() -> None:

@@ -344,10 +344,10 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
         """Removes the entry and returns its value; else ``default``, or KeyError.
 
         Of several threads at once only one is given it.  What another stores in the middle of it
-        is removed, too.
+        is removed, too.  As after ``delete``, what is being computed meanwhile is not stored.
         """
         value = self.get(key, scratch.ABSENT)
-        if value is not scratch.ABSENT and self.delete(key):
+        if self.delete(key) and value is not scratch.ABSENT:  # also what ``get`` does not see
             return value
         if default is scratch.ABSENT:
             raise KeyError(key)
@@ -356,9 +356,10 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
     def popitem(self) -> tuple[HandedKey, V]:
         """Removes the entry that would be evicted next; KeyError if there is none."""
         self.cleanup_expired()  # so that nothing is passed over again and again
+        gone: Any = object()
         while keys := self.coldest(1):
-            value = self.pop(keys[0], scratch.ABSENT)
-            if value is not scratch.ABSENT:
+            value = self.pop(keys[0], gone)
+            if value is not gone:
                 return keys[0], value
         raise KeyError("popitem(): the cache is empty") from None
 
