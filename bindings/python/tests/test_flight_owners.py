@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from concurrent_calls import Held, never, run_threads
 
+from cachecore import Cache
+
 
 @pytest.fixture
 def cache(either_cache: Any) -> Any:
@@ -126,6 +128,60 @@ def test_a_fork_in_the_middle(cache: Any) -> None:
     thread.join(60)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert cache.get("k") == 7
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("asked", ["by a thread", "by the forking thread", "by a loop"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_fork_from_within_a_loop(asked: str, shared: bool) -> None:
+    """The child's copy of the loop says that it runs; what it computed goes on in the parent alone."""
+
+    async def answer() -> int:
+        return 8
+
+    def ask(cache: Any, found: list[int]) -> None:
+        if asked == "by a loop":
+            found.append(asyncio.run(cache.get_or_set_async("k", answer)))
+        else:
+            found.append(cache.get_or_set("k", lambda: 8))
+
+    def ask_in_child(cache: Any, may_go: int) -> None:
+        signal.alarm(60)
+        os.write(may_go, b".")
+        found: list[int] = []
+        if asked == "by the forking thread":
+            ask(cache, found)
+        else:
+            thread = threading.Thread(target=ask, args=(cache, found))
+            thread.start()
+            thread.join()
+        os._exit(0 if found[0] in ((7, 8) if shared else (8,)) else 1)
+
+    async def main() -> None:
+        entered, go = asyncio.Event(), asyncio.Event()
+
+        async def compute() -> int:
+            entered.set()
+            await go.wait()
+            return 7
+
+        with Cache(100, serializer="json", shared=":memory:" if shared else None) as cache:
+            computing = asyncio.create_task(cache.get_or_set_async("k", compute))
+            await entered.wait()
+            begun, may_go = os.pipe()
+            child = os.fork()
+            if child == 0:
+                ask_in_child(cache, may_go)
+            await asyncio.to_thread(os.read, begun, 1)
+            await asyncio.sleep(0.1)  # the child waits, if the cache is shared
+            go.set()
+            assert await computing == 7 and cache.get("k") == 7
+            status = (await asyncio.to_thread(os.waitpid, child, 0))[1]
+            assert os.waitstatus_to_exitcode(status) == 0
+            os.close(begun)
+            os.close(may_go)
+
+    asyncio.run(main())
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

@@ -9,7 +9,8 @@ Who is gone
     ends them, and the end of the computation.  That does not rely on a ``finally``, before which a signal
     handler may raise: who waits for a flight asks now and then whether its owner still computes it.
     The frame is on that thread's stack, or compiled code says that it is, which no handler interrupts; the
-    loop of the task runs; else he gives the claim up.
+    loop of the task runs; else he gives the claim up.  In a forked child no flight of the parent's goes on, but
+    the one that the forking thread itself computes.
 
 Who would wait for themselves
     They compute instead: a function that calls itself with the same arguments, or two that want each
@@ -62,8 +63,8 @@ class Flight:
     """
 
     # fmt: off
-    __slots__ = ("__weakref__", "_done", "_futures", "claim", "failure", "landed", "parent", "thread",
-                 "under_way", "value", "waits", "worked")
+    __slots__ = ("__weakref__", "_done", "_futures", "claim", "failure", "landed", "parent", "process",
+                 "thread", "under_way", "value", "waits", "worked")
     # fmt: on
 
     in_task = False
@@ -73,6 +74,7 @@ class Flight:
     def __init__(self, claim: Claim, under_way: UnderWay[Any]) -> None:
         self.claim = claim
         self.under_way = under_way  #: where others find it
+        self.process = os.getpid()
         self.thread = threading.get_ident()  #: that computes; or whose loop does
         self.parent = _present()  #: in whose computation this one began
         self.waits: set[weakref.ref[Flight]] = set()  #: what the computation waits for
@@ -247,8 +249,11 @@ class ThreadFlight(Flight):
 
     @property
     def gone(self) -> bool:
+        here = threading.get_ident()
+        if self.thread != here and self.process != os.getpid():
+            return True  # what a thread of the child's may have the number of
         frames = sys._current_frames()
-        if threading.get_ident() not in frames:
+        if here not in frames:
             return False  # greenlets, whose frames are elsewhere
         frame = frames.get(self.thread)
         if frame is not None and self.computing:
@@ -292,7 +297,8 @@ class TaskFlight(Flight):
 
     @property
     def gone(self) -> bool:
-        return not self._loop.is_running()
+        # A loop that ran when the process was forked says in the child that it runs.
+        return self.process != os.getpid() or not self._loop.is_running()
 
     def start(self, compute: Callable[[Claim], Awaitable[Any]]) -> asyncio.Task[Any]:
         """Computes in a task of the running loop."""
