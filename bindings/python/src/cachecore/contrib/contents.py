@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from ..cache import Cache
+from ..claims import Claim
 from ..computing import GetOrSet
 from ..durations import KEEP, Kept
 from ..errors import CacheCoreError, FullError, NoMemoryError, RefusedError
@@ -136,6 +137,14 @@ class Contents:
         if done and over:
             self.engine.delete(key)
         return done
+
+    def fulfill(self, claim: Claim, content: bytes, lifetime: float) -> bool:
+        """Stores only if the claim stands; False if it is void."""
+        try:
+            return claim.fulfill(content, lifetime)
+        except _NO_ROOM as error:
+            _report(error)
+            return True
 
     def touch(self, key: str, lifetime: float) -> bool:
         """Whether it was there."""
