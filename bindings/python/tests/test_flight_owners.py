@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from concurrent_calls import Held, never, run_threads
 
-from cachecore import Cache
+from cachecore import Cache, ClosedError
 
 
 @pytest.fixture
@@ -202,6 +202,57 @@ def test_a_fork_by_who_computes(cache: Any) -> None:
     if os.getpid() != here:
         os._exit(0 if found == -1 and "k" not in cache else 1)
     assert found == 7 and statuses == [0] and cache.get("k") == 7
+
+
+# ---- A cache that is closed meanwhile ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["cancelled", "fails", "returns"])
+def test_closed_while_tasks_wait(cache: Any, how: str) -> None:
+    async def main() -> None:
+        entered, go = asyncio.Event(), asyncio.Event()
+
+        async def compute() -> int:
+            entered.set()
+            await go.wait()
+            if how == "fails":
+                raise OSError("away")
+            return 7
+
+        known = asyncio.all_tasks()
+        waiting = [asyncio.create_task(cache.get_or_set_async("k", compute)) for _ in range(3)]
+        await entered.wait()
+        await asyncio.sleep(0.01)
+        cache.close()
+        if how == "cancelled":
+            for task in asyncio.all_tasks() - known - set(waiting):
+                task.cancel()
+        go.set()
+        ended, pending = await asyncio.wait(waiting, timeout=60)
+        assert not pending
+        kinds = {type(task.exception()) for task in ended if not task.cancelled()}
+        assert kinds == {OSError if how == "fails" else ClosedError}
+        assert len(cache._under_way) == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [None, OSError("away")])
+def test_closed_while_threads_wait(cache: Any, error: Exception | None) -> None:
+    compute = Held(7 if error is None else error)
+    expected = ClosedError if error is None else type(error)
+
+    def work(number: int) -> None:
+        if number < 3:
+            with pytest.raises(expected):
+                cache.get_or_set("k", compute)
+        else:
+            assert compute.entered.wait(60)
+            time.sleep(0.1)
+            cache.close()
+            compute.go.set()
+
+    assert run_threads(4, work) == [] and compute.calls == 1
 
 
 # ---- Who would wait for himself ------------------------------------------------------------------

@@ -33,6 +33,7 @@ from types import CodeType, TracebackType
 from typing import Any, TypeAlias
 
 from .claims import Claim
+from .errors import ClosedError
 from .under_way import UnderWay
 
 _Here: TypeAlias = "Callable[[], Flight | None] | None"
@@ -96,13 +97,17 @@ class Flight:
         """The end of the computation, whatever came of it; also of one that never began."""
         if self.landed:
             return
-        self.claim.abandon()
+        self._abandon()
         self.under_way.remove(self)
         self.landed = True
         self._done.release()
         for loop, future in tuple(self._futures.items()):
             with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits there
                 loop.call_soon_threadsafe(_wake, future)
+
+    def _abandon(self) -> None:
+        with contextlib.suppress(ClosedError):  # and the claim has ended with the cache
+            self.claim.abandon()
 
     # -- Waiting ---------------------------------------------------------------------------------
 
@@ -148,7 +153,7 @@ class Flight:
 
     def give_up(self) -> None:
         """Its owner is gone; or it has landed in this moment."""
-        self.claim.abandon()
+        self._abandon()
         self.under_way.remove(self)
 
     def would_wait_for_itself(self, *, blocking: bool) -> bool:
@@ -337,7 +342,7 @@ class TaskFlight(Flight):
         except asyncio.CancelledError:
             if len(self.callers) > 1 or self.landed:
                 raise
-            self.claim.abandon()  # who asks from now on begins anew
+            self._abandon()  # who asks from now on begins anew
             while not self.landed and not self.gone:
                 self._cancel()
                 try:
