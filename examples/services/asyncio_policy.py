@@ -22,11 +22,10 @@ async def ask_policy_engine(
 
 
 async def decide(cache: PolicyCache, user_id: str, action: str, resource: str) -> dict:
-    decision = await cache.get(user_id, action, resource, sensitivity="critical")
-    if decision is None:
-        decision = await ask_policy_engine(user_id, action, resource)
-        await cache.set(user_id, action, resource, decision, sensitivity="critical")
-    return decision
+    async def evaluate() -> dict:
+        return await ask_policy_engine(user_id, action, resource)
+
+    return await cache.get_or_evaluate(user_id, action, resource, evaluate, sensitivity="critical")
 
 
 async def main() -> None:
@@ -35,9 +34,8 @@ async def main() -> None:
     cache.set_revalidate_callback(ask_policy_engine)
     await start_cache_cleanup(cache, interval=60)
 
-    # No call waits: a thousand of them ask the policy engine once.
-    for _ in range(1000):
-        decision = await decide(cache, *QUESTION)
+    # A thousand ask the policy engine once: who comes while it is asked waits for its answer.
+    decision, *_ = await asyncio.gather(*(decide(cache, *QUESTION) for _ in range(1000)))
     print("decided", decision)
     assert asked == 1 and decision["allow"]
 

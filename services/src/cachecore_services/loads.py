@@ -3,17 +3,25 @@
 An invalidation is stronger than a load under way.  What was invalidated while it was being
 loaded is given to those who asked before, and is not kept; who asks afterwards begins a new load.
 
+This is for what is kept elsewhere, and slowly, as in Redis.  What is kept in a cache of the engine needs no more
+than its ``get_or_set_async``.
+
 Who loads is said by the claims of a cache that refuses every value, and so holds nothing.  Those who wait may
 be in any event loop; each has an exception of its own; one that is cancelled leaves the load to the others.
+Where the engine's library cannot be loaded, each loads for itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from cachecore import ObjectCache
+import cachecore
+
+if TYPE_CHECKING:
+    from cachecore import ObjectCache
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -32,7 +40,9 @@ class _Load(Generic[K]):
 
 class Loads(Generic[K, V]):
     def __init__(self) -> None:
-        self._claims = ObjectCache[K, V](max_weight=1, weigher=lambda key, value: 2)
+        self._claims: ObjectCache[K, V] | None = None
+        with contextlib.suppress(ImportError):  # no library
+            self._claims = cachecore.ObjectCache(max_weight=1, weigher=lambda key, value: 2)
         self._loads: dict[_Load[K], None] = {}
 
     async def run(
@@ -42,9 +52,12 @@ class Loads(Generic[K, V]):
 
         ``keep`` is awaited with it unless the key has been invalidated meanwhile.
         """
+        claims = self._claims
+        if claims is None:
+            return await self._work(key, load, keep)
         while True:
             try:
-                return await self._claims.get_or_set_async(key, lambda: self._work(key, load, keep))
+                return await claims.get_or_set_async(key, lambda: self._work(key, load, keep))
             except asyncio.CancelledError:
                 here = asyncio.current_task()
                 if here is not None and here.cancelling():
@@ -67,7 +80,7 @@ class Loads(Generic[K, V]):
             if mine.kept is not None:
                 mine.kept.set_result(None)
 
-    def forget(self, matches: Callable[[K], bool] | None = None) -> list[asyncio.Future[None]]:
+    def forget(self, matches: Callable[[K], object] | None = None) -> list[asyncio.Future[None]]:
         """Of the loads under way, none that matches will be kept or joined; None: of all.
 
         From any thread.  Returns what stands for those that are being kept already: an invalidation
@@ -77,7 +90,8 @@ class Loads(Generic[K, V]):
         for load in list(self._loads):
             if matches is None or matches(load.key):
                 load.wanted = False
-                self._claims.delete(load.key)
+                if self._claims is not None:
+                    self._claims.delete(load.key)
                 if load.kept is not None:
                     keeping.append(load.kept)
         return keeping

@@ -210,13 +210,13 @@ def test_a_redis_that_keeps_nothing_is_degraded(
 ) -> None:
     """Full, or a read-only copy: it answers, and every decision is made anew."""
 
-    async def refuse(*_: object) -> None:
+    async def refuse(*_: object, **__: object) -> None:
         raise OSError("OOM command not allowed when used memory > 'maxmemory'.")
 
     app = create_app(DecisionSettings(store="redis", redis_url=redis_url))
     with TestClient(app) as client:
         with monkeypatch.context() as patch:
-            patch.setattr(type(app.state.policy.store), "set", refuse)
+            patch.setattr(app.state.policy.store.client, "set", refuse)
             assert client.get("/api/decisions", params=ASK | {"user": "eve"}).json() == {"allow": True}
         health = client.get("/health")
         assert health.status_code == 200 and health.json()["status"] == "degraded"

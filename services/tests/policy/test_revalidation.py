@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -141,6 +142,47 @@ class TestStaleWhileRevalidate:
         await timed.policy.close()
         assert len(asyncio.all_tasks()) == 1
 
+    async def test_who_comes_when_it_has_been_done_does_not_ask(self, timed: Timed) -> None:
+        """It found the old one, and begins when the new one is there."""
+        engine = await self.ready(timed)
+        engine.go.set()
+        store = timed.policy.store
+        found = await store.find(timed.policy._generate_cache_key(*Q, {"x": 1}))
+        assert found is not None
+        await self.get(timed)
+        await settle()
+        assert await self.get(timed) == NEW
+        key = timed.policy._generate_cache_key(*Q, {"x": 1})
+        assert await store.begin_renewal(key, found) is None
+        found = await store.find(key)
+        assert found is not None and await store.begin_renewal(key, found) is not None
+
+    async def test_one_that_hangs_is_asked_again(self, timed: Timed) -> None:
+        """As the claim of whoever asks ends after half a minute."""
+        engine = await self.ready(timed, "confidential", 85)
+        await self.get(timed, "confidential")
+        await settle()
+        timed.later(31)
+        await self.get(timed, "confidential")
+        await settle()
+        assert len(engine.asked) == 2
+        engine.go.set()
+        await settle()
+        assert await self.get(timed) == NEW
+        assert timed.policy.get_metrics()["revalidations"] == 1
+
+    async def test_a_store_that_fails_stops_no_lookup(
+        self, timed: Timed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await self.ready(timed)
+
+        async def fail(*_: object) -> None:
+            raise OSError("away")
+
+        monkeypatch.setattr(timed.policy.store, "begin_renewal", fail)
+        assert await self.get(timed) == OLD
+        assert timed.policy.get_metrics()["errors_by_operation"] == {"revalidate": 1}
+
     @pytest.mark.parametrize("meanwhile", ["nothing", "invalidated", "replaced"])
     async def test_in_redis(self, redis_url: str, meanwhile: str) -> None:
         client = connect(redis_url)
@@ -158,9 +200,39 @@ class TestStaleWhileRevalidate:
             cache.set_revalidate_callback(ask)
             await cache.set(*Q, OLD, ttl_seconds=5)
             assert await cache.get(*Q, sensitivity="critical") == OLD
-            await asyncio.gather(*cache._revalidation._running.values())
+            await asyncio.gather(*cache._revalidation._tasks)
             expected = {"nothing": NEW, "invalidated": None, "replaced": other}[meanwhile]
             assert await cache.get(*Q) == expected
             assert cache.metrics.revalidations == (meanwhile == "nothing")
             if meanwhile == "nothing":
                 assert 55_000 < await client.pttl(cache._generate_cache_key(*Q)) <= 60_000
+
+
+def test_one_asks_for_all_event_loops() -> None:
+    """Also if they find the old one before, and begin after it has been replaced."""
+    for _ in range(20):
+        timed = Timed(ttl_seconds=600)
+        asked: list[object] = []
+        together = threading.Barrier(8)
+
+        async def ask(*question: Any) -> Any:
+            asked.append(question)
+            await asyncio.sleep(0.001)
+            return NEW
+
+        async def main() -> None:
+            together.wait(60)
+            assert await timed.policy.get(*Q, sensitivity="critical") in (OLD, NEW)
+            while timed.policy.metrics.revalidations == 0:
+                await asyncio.sleep(0.001)
+
+        timed.policy.set_revalidate_callback(ask)
+        asyncio.run(timed.policy.set(*Q, OLD, sensitivity="critical"))
+        timed.later(43)
+        threads = [threading.Thread(target=asyncio.run, args=(main(),)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(asked) == 1 == timed.policy.metrics.revalidations
+        timed.cache.close()

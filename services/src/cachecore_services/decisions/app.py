@@ -5,19 +5,18 @@
 ``create_app(evaluate=...)`` says who decides; without it there is a demonstration.  With
 POLICY_CACHE_STORE=redis the very same service keeps its decisions in Redis, with "none" nowhere.
 
-An invalidation is stronger than an evaluation under way in the same process (see loads.py).  It
-does not reach one that is under way in another process.
+A question that many ask at once is evaluated once, and an invalidation is stronger than an evaluation under way
+in the same process: see PolicyCache.get_or_evaluate.  It does not reach one that is under way in another process.
 """
 
 # mypy: disable-error-code="import-not-found,misc,untyped-decorator"
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from ..extras import needs
 
@@ -36,7 +35,6 @@ from ..application import make_app
 from ..dashboard import Board, Latencies
 from ..guard import FOR_OPERATORS, FROM_OWN_SITE
 from ..health import Problem
-from ..loads import Loads
 from ..parameters import Body, Text
 from ..settings import naming, passwords
 from .settings import DecisionSettings
@@ -45,13 +43,6 @@ log = logging.getLogger("cachecore.decisions")
 
 #: Decides: user, action, resource.
 Evaluate: TypeAlias = Callable[[str, str, str], Awaitable[dict[str, Any]]]
-
-
-class Question(NamedTuple):
-    user: str
-    action: str
-    resource: str
-    sensitivity: str | None
 
 
 class Invalidation(Body):
@@ -64,19 +55,12 @@ class Invalidation(Body):
 
     @model_validator(mode="after")
     def _says_what(self) -> Invalidation:
-        if self.all == any(part is not None for part in self._parts):
+        if self.all == any(part is not None for part in (self.user, self.action, self.resource)):
             raise ValueError("a user, an action, a resource, some of them, or all: true")
         return self
 
-    @property
-    def _parts(self) -> tuple[str | None, str | None, str | None]:
-        return self.user, self.action, self.resource
-
-    def matches(self, question: Question) -> bool:
-        return all(part in (None, asked) for part, asked in zip(self._parts, question))
-
     def selection(self) -> Selection:
-        return Selection(*self._parts)
+        return Selection(self.user, self.action, self.resource)
 
 
 async def demonstration(user: str, action: str, resource: str) -> dict[str, Any]:
@@ -105,14 +89,13 @@ def create_app(
         )
         latencies = Latencies()
         latencies.share("look-up", lambda: policy.metrics.cache_latency)
-        app.state.unkept = False  # whether the last decision could not be stored
-        app.state.policy, app.state.loads = policy, Loads[Question, dict[str, Any]]()
+        app.state.policy = policy
         app.state.board = board = Board(
             caches,
             runner,
             latencies=latencies,
             sweep_interval=settings.sweep_interval,
-            checks=[lambda: _problems(policy, settings.store == "redis" and app.state.unkept)],
+            checks=[lambda: _problems(policy)],
         )
         async with runner, board.lifespan():
             yield
@@ -136,12 +119,13 @@ def _open(settings: DecisionSettings) -> tuple[PolicyCache, dict[str, Cache[Any]
     return policy, {"decisions": cache}
 
 
-async def _problems(policy: PolicyCache, unkept: bool) -> list[Problem]:
+async def _problems(policy: PolicyCache) -> list[Problem]:
     """A store that is away costs time and nothing else, until somebody invalidates."""
     if not await policy.health_check():
         return [Problem("the store of decisions does not answer")]
     # Full, or a read-only copy: it answers all the same.
-    return [Problem("the store of decisions did not keep the last one", False)] if unkept else []
+    problem = Problem("the store of decisions did not keep the last one", False)
+    return [] if policy.kept_last else [problem]
 
 
 def _policy(request: Request) -> PolicyCache:
@@ -152,14 +136,6 @@ def _policy(request: Request) -> PolicyCache:
 _Policy = Annotated[PolicyCache, Depends(_policy)]
 
 
-def _loads(request: Request) -> Loads[Question, dict[str, Any]]:
-    loads: Loads[Question, dict[str, Any]] = request.app.state.loads
-    return loads
-
-
-_Loads = Annotated[Loads[Question, dict[str, Any]], Depends(_loads)]
-
-
 def decision_router() -> APIRouter:
     made = APIRouter(prefix="/api/decisions", tags=["decisions"], dependencies=FROM_OWN_SITE)
 
@@ -167,30 +143,23 @@ def decision_router() -> APIRouter:
     async def decide(
         request: Request,
         policy: _Policy,
-        loads: _Loads,
         user: str,
         action: str,
         resource: str,
         sensitivity: str | None = None,
     ) -> dict[str, Any]:
-        question = Question(user, action, resource, sensitivity)
+        async def evaluate() -> dict[str, Any]:
+            decision: dict[str, Any] = await request.app.state.evaluate(user, action, resource)
+            return decision
 
-        async def keep(decision: dict[str, Any]) -> None:
-            kept = await policy.set(*question[:3], decision, sensitivity=sensitivity)
-            request.app.state.unkept = not kept
-
-        known = await policy.get(*question[:3], sensitivity=sensitivity)
-        if known is not None:
-            return dict(known)
-        return await loads.run(
-            question, lambda: request.app.state.evaluate(*question[:3]), keep
+        decision = await policy.get_or_evaluate(
+            user, action, resource, evaluate, sensitivity=sensitivity
         )
+        return dict(decision)
 
     @made.post("/invalidate", dependencies=FOR_OPERATORS)
-    async def invalidate(asked: Invalidation, policy: _Policy, loads: _Loads) -> dict[str, int]:
+    async def invalidate(asked: Invalidation, policy: _Policy) -> dict[str, int]:
         """Everything that matches all that is given.  503 if it may still be there."""
-        if being_kept := loads.forget(asked.matches):
-            await asyncio.wait(being_kept)
         try:
             return {"invalidated": await policy.store.invalidate(asked.selection())}
         except Exception as error:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter_ns
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from .decision import Decision, decoded, encoded
 from .decisions import Decisions
-from .keys import Part, Selection
+from .keys import Context, Part, Selection, decision_key
 from .revalidation import Revalidate
+from .store import Unavailable
 
 if TYPE_CHECKING:
     from cachecore.contrib.cleanup import Sweeping
 
 log = logging.getLogger("cachecore.policy")
+
+#: ``await evaluate()`` is a decision.
+Evaluate: TypeAlias = Callable[[], Awaitable[Decision]]
+
+
+class _Unkept(Exception):  # noqa: N818  # it tells who waits of a decision that cannot be stored
+    def __init__(self, decision: Decision, error: Exception | None) -> None:
+        super().__init__(decision, error)
+        self.decision, self.error = decision, error
 
 
 class PolicyCache(Decisions):
@@ -21,7 +35,7 @@ class PolicyCache(Decisions):
 
     A cache that fails must not stop an authorization: the asynchronous methods raise nothing.  A
     failure is counted by operation, logged as a warning, and answered like an empty cache would:
-    None, False, 0.
+    None, False, 0.  What ``get_or_evaluate`` is told to evaluate may raise, and that alone.
 
     Users, actions and resources are str, int, UUID or members of an Enum; 7 and "7" are one user, as
     are a UUID and its text.  A decision about anything else is not stored and not found: that is a
@@ -30,6 +44,81 @@ class PolicyCache(Decisions):
     With the engine's store any method may be called from any thread and event loop, and none
     of get, set, delete and their batches ever waits.  Lifetimes are seconds.
     """
+
+    # -- Evaluating ------------------------------------------------------------------------------
+
+    async def get_or_evaluate(
+        self,
+        user_id: Part,
+        action: Part,
+        resource: Part,
+        evaluate: Evaluate,
+        context: Context | None = None,
+        sensitivity: str | None = None,
+    ) -> Decision:
+        """The decision; if there is none, what ``await evaluate()`` says, which is stored.
+
+        Of all who ask for it at the same time, in any event loop, one evaluates and the others wait for that; what
+        it raises, each of them raises.  What is invalidated, deleted or set while it is evaluated is returned
+        to those who asked before, and is not stored: with ``get``, then ``set`` it would be.
+
+        None, or what is not JSON, is returned and not stored.  One who is cancelled leaves the evaluation to the
+        others.  Where the cache fails, each evaluates.
+        """
+        if not self.enabled:
+            return await evaluate()
+        began = perf_counter_ns()
+        try:
+            key = decision_key(user_id, action, resource, context)
+            may_be_there = self.store.may_have(key)
+        except Exception as error:
+            self._failed_get(error, perf_counter_ns() - began)
+            return await evaluate()
+        if may_be_there:
+            decision = await self.get(user_id, action, resource, context, sensitivity)
+            if decision is not None:
+                return decision
+        else:
+            self.metrics.lookup("miss", perf_counter_ns() - began)
+        return await self._evaluated(key, evaluate, self._get_ttl_for_sensitivity(sensitivity))
+
+    async def _evaluated(self, key: str, evaluate: Evaluate, ttl: float) -> Decision:
+        made: list[Decision] = []  # here, and not by another caller
+
+        async def text() -> bytes:
+            decision = await evaluate()
+            made.append(decision)
+            if decision is None:
+                raise _Unkept(None, None)
+            try:
+                return encoded(decision)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise _Unkept(decision, error) from None
+
+        while True:
+            try:
+                found = await self.store.get_or_evaluate(key, text, ttl, self._kept)
+            except _Unkept as unkept:
+                if made and unkept.error is not None:
+                    self._failed("set", unkept.error, None)
+                return unkept.decision
+            except Unavailable as error:
+                self._failed("set", error, None)
+                return made[0] if made else await evaluate()
+            except asyncio.CancelledError:
+                here = asyncio.current_task()
+                if here is not None and here.cancelling():
+                    raise
+                continue  # somebody has cancelled the evaluation, and not this caller
+            try:
+                return decoded(found)
+            except ValueError:  # nothing of ours, as ``get`` has said
+                await self.store.delete(key)
+
+    def _kept(self, error: Exception | None) -> None:
+        self.kept_last = error is None
+        if error is not None:
+            self._failed("set", error, None)
 
     # -- Forgetting ------------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ class Decisions:
         self.store: Store = (
             open_native_store(self.max_size, self.ttl_seconds) if store is None else store
         )
+        self.kept_last = True  #: whether the last decision that was evaluated could be stored
         self._get_now = self.store.get_now
         self.metrics = PolicyMetrics()
         self._revalidation = Revalidation(self.store, self.metrics)
@@ -139,7 +140,7 @@ class Decisions:
         lifetime = ttl if found.lifetime is None else found.lifetime
         if found.ttl >= lifetime * self.STALE_THRESHOLD_RATIO:
             return "hit", decision
-        self._revalidation.begin(key, question, found, ttl)
+        await self._revalidation.begin(key, question, found, ttl)
         return "stale hit", decision
 
     async def set(

@@ -8,13 +8,15 @@ invalidation, a sweep) is handed over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 import cachecore
 
 from .keys import KEY_PREFIX, Selection, glob_expression, glob_prefix
-from .store import Found
+from .store import Found, Unavailable
 
 if TYPE_CHECKING:
     from cachecore import Cache, Sweeper
@@ -42,16 +44,42 @@ def open_native_store(max_size: int, ttl_seconds: float) -> NativeStore:
 
 
 class NativeStore:
-    """A cache of the engine; any method from any thread and loop."""
+    """A cache of the engine; any method from any thread and loop.
+
+    The engine's claims say who evaluates, and whether that may be stored.  They are no entries, so that a scan
+    does not see what is being evaluated: an invalidation deletes that by name.  Where processes share the cache
+    none knows what the others evaluate, and all with the prefix goes.
+    """
 
     implementation = "cachecore"
 
     def __init__(self, cache: Cache[bytes]) -> None:
         self.cache = cache
         self.get_now: Callable[[str], bytes | None] = cache.get
+        self._is_shared = _is_shared(cache)
+        self._evaluating: dict[object, str] = {}
+
+    def may_have(self, key: str) -> bool:
+        return self.cache.contains(key)
 
     async def get(self, key: str) -> bytes | None:
         return self.get_now(key)
+
+    async def get_or_evaluate(
+        self,
+        key: str,
+        evaluate: Callable[[], Awaitable[bytes]],
+        ttl: float,
+        kept: Callable[[Exception | None], None],
+    ) -> bytes:
+        asked = object()
+        self._evaluating[asked] = key
+        try:
+            return await self.cache.get_or_set_async(key, evaluate, ttl)
+        except cachecore.CacheCoreError as error:
+            raise Unavailable(str(error)) from error
+        finally:
+            del self._evaluating[asked]
 
     async def find(self, key: str) -> Found | None:
         cache = self.cache
@@ -64,6 +92,22 @@ class NativeStore:
 
     async def set(self, key: str, text: bytes, ttl: float) -> None:
         self.cache.set(key, text, ttl)
+
+    async def begin_renewal(self, key: str, found: Found) -> Callable[[], object] | None:
+        """By a claim on a name of its own, as there is none on a key whose value is fresh."""
+        claim = self.cache.get_or_claim(f"policy:renewal:{sha256(key.encode()).hexdigest()}").claim
+
+        def end() -> None:
+            with suppress(cachecore.CacheCoreError):
+                claim.abandon()
+
+        if not claim.held:
+            return None
+        info = self.cache.inspect(key)
+        if info is None or info.version != found.version:  # others were faster
+            end()
+            return None
+        return end
 
     async def renew(self, key: str, text: bytes, ttl: float, found: Found) -> bool:
         assert found.version is not None
@@ -96,11 +140,16 @@ class NativeStore:
     def _invalidate(self, prefix: str, matches: Callable[[str], object] | None) -> int:
         if len(prefix.encode()) > _KEY_SIZE_MAX:
             return 0  # such a key could not be kept
-        if matches is None:
-            return self.cache.delete_prefix(prefix)
-        removed, doomed = 0, []
+        evaluating = set(list(self._evaluating.values()))
+        wanted = {
+            key for key in evaluating if key.startswith(prefix) and (not matches or matches(key))
+        }
+        # What has a prefix is deleted together with every claim on a key that begins much like it.
+        if self._is_shared or (matches is None and wanted == evaluating):
+            return self.cache.delete_prefix(prefix or f"{KEY_PREFIX}:")
+        removed, doomed = self.cache.delete_many(wanted), []
         for key in self.cache.scan(prefix):
-            if matches(key.decode(errors="surrogateescape")):
+            if matches is None or matches(key.decode(errors="surrogateescape")):
                 doomed.append(key)
             if len(doomed) == _DELETED_AT_ONCE:
                 removed += self.cache.delete_many(doomed)
@@ -126,3 +175,11 @@ class NativeStore:
     @property
     def sweeper(self) -> Sweeper:
         return self.cache.sweeper
+
+
+def _is_shared(cache: Cache[bytes]) -> bool:
+    try:
+        cache.shared_info()
+    except (cachecore.ClosedError, cachecore.StateError):
+        return False
+    return True

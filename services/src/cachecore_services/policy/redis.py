@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cachecore.contrib.cleanup import NothingToSweep, Sweeping
 
 from ..extras import needs
-from .keys import KEY_PREFIX, Selection
+from ..loads import Loads
+from .keys import KEY_PREFIX, Selection, glob_expression
 from .store import Found
 
 if TYPE_CHECKING:
@@ -42,7 +45,11 @@ def _milliseconds(ttl: float) -> int:
 
 
 class RedisStore:
-    """Entries expire by themselves, and there is nothing to sweep.  One event loop per store."""
+    """Entries expire by themselves, and there is nothing to sweep.  One event loop per store.
+
+    What is evaluated is known in this store alone: it is evaluated once for all who ask here, and what is written
+    or invalidated here is stronger than it.
+    """
 
     implementation = "redis"
     get_now = None
@@ -50,6 +57,33 @@ class RedisStore:
 
     def __init__(self, client: Redis) -> None:
         self.client: Any = client
+        self._loads = Loads[str, bytes]()
+        self._renewing: set[str] = set()
+
+    def may_have(self, key: str) -> bool:
+        return True
+
+    async def get_or_evaluate(
+        self,
+        key: str,
+        evaluate: Callable[[], Awaitable[bytes]],
+        ttl: float,
+        kept: Callable[[Exception | None], None],
+    ) -> bytes:
+        async def keep(text: bytes) -> None:
+            try:
+                await self.client.set(key, text, px=_milliseconds(ttl))
+            except Exception as error:
+                kept(error)
+            else:
+                kept(None)
+
+        return await self._loads.run(key, evaluate, keep)
+
+    async def _forget(self, matches: Callable[[str], object] | None = None) -> None:
+        """What is evaluated now is not kept, and what was being kept is there."""
+        if being_kept := self._loads.forget(matches):
+            await asyncio.wait(being_kept)
 
     async def get(self, key: str) -> bytes | None:
         return _bytes(await self.client.get(key))
@@ -63,13 +97,21 @@ class RedisStore:
         return Found(text.encode() if isinstance(text, str) else text, ttl, None, None)
 
     async def set(self, key: str, text: bytes, ttl: float) -> None:
+        await self._forget(key.__eq__)
         await self.client.set(key, text, px=_milliseconds(ttl))
+
+    async def begin_renewal(self, key: str, found: Found) -> Callable[[], object] | None:
+        if key in self._renewing:
+            return None
+        self._renewing.add(key)
+        return partial(self._renewing.discard, key)
 
     async def renew(self, key: str, text: bytes, ttl: float, found: Found) -> bool:
         milliseconds = _milliseconds(ttl)
         return bool(await self.client.eval(_REPLACE, 1, key, found.text, text, milliseconds))
 
     async def delete(self, key: str) -> bool:
+        await self._forget(key.__eq__)
         return bool(await self.client.delete(key))
 
     async def get_many(self, keys: Iterable[str]) -> list[bytes | None]:
@@ -77,6 +119,7 @@ class RedisStore:
 
     async def set_many(self, texts: Mapping[str, bytes], ttl: float) -> int:
         milliseconds = _milliseconds(ttl)
+        await self._forget(texts.__contains__)
         async with self.client.pipeline(transaction=False) as batch:
             for key, text in texts.items():
                 batch.set(key, text, px=milliseconds)
@@ -86,6 +129,7 @@ class RedisStore:
         return await self.invalidate_pattern(selection.glob)
 
     async def invalidate_pattern(self, pattern: str) -> int:
+        await self._forget(glob_expression(pattern).fullmatch)
         removed, doomed = 0, []
         async for key in self.client.scan_iter(match=pattern, count=_DELETED_AT_ONCE):
             doomed.append(key)

@@ -27,7 +27,7 @@ class Question(NamedTuple):
 
 
 class Revalidation:
-    """At most one question at a time for each key, whoever asks and how often.
+    """At most one question at a time for each key, whoever asks, how often, and in which event loop.
 
     The answer replaces the decision it was asked for and no other: if that was invalidated, or
     replaced, while the policy engine was thinking, the answer may be older than the reason for
@@ -39,16 +39,25 @@ class Revalidation:
         self._store = store
         self._metrics = metrics
         # The event loop itself holds tasks only weakly.
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, key: str, question: Question, found: Found, ttl: float) -> None:
-        """Starts a task on the running loop, unless one is under way for this key."""
-        if self.callback is None or key in self._running:
+    async def begin(self, key: str, question: Question, found: Found, ttl: float) -> None:
+        """Starts a task on the running loop, if the store says that it is for this caller to do."""
+        ask = self.callback
+        if ask is None:
             return
-        answer = self._renew(self.callback, key, question, found, ttl)
+        try:
+            end = await self._store.begin_renewal(key, found)
+        except Exception as error:
+            self._failed(error)
+            return
+        if end is None:
+            return
+        answer = self._renew(ask, key, question, found, ttl)
         task = asyncio.get_running_loop().create_task(answer, name="revalidate")
-        self._running[key] = task
-        task.add_done_callback(lambda _: self._running.pop(key, None))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: end())  # also of a task that never began
 
     async def _renew(
         self, ask: Revalidate, key: str, question: Question, found: Found, ttl: float
@@ -60,15 +69,18 @@ class Revalidation:
             if await self._store.renew(key, encoded(decision), ttl, found):
                 self._metrics.revalidated()
         except Exception as error:
-            self._metrics.error("revalidate")
-            fields = {"error": str(error), "error_type": type(error).__name__}
-            log.warning("policy_cache_revalidation_error", extra=fields)
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._metrics.error("revalidate")
+        fields = {"error": str(error), "error_type": type(error).__name__}
+        log.warning("policy_cache_revalidation_error", extra=fields)
 
     async def close(self) -> None:
         """Cancels what is under way on this loop and waits for its end."""
         self.callback = None
         here = asyncio.get_running_loop()
-        tasks = [task for task in self._running.values() if task.get_loop() is here]
+        tasks = [task for task in list(self._tasks) if task.get_loop() is here]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .keys import Selection
@@ -20,6 +20,10 @@ class Found(NamedTuple):
     version: int | None  #: None: not known
 
 
+class Unavailable(Exception):  # noqa: N818
+    """The store has failed before or after an evaluation: it has been closed."""
+
+
 class Store(Protocol):
     """Texts under names, each with a lifetime in seconds.  Failures are exceptions."""
 
@@ -31,11 +35,33 @@ class Store(Protocol):
         """As ``get``, of a store that never waits; None of one that does."""
         ...
 
+    def may_have(self, key: str) -> bool:
+        """False: it has not, which is known without waiting.  Counts as nothing."""
+        ...
+
     async def get(self, key: str) -> bytes | None: ...
+
+    async def get_or_evaluate(
+        self,
+        key: str,
+        evaluate: Callable[[], Awaitable[bytes]],
+        ttl: float,
+        kept: Callable[[Exception | None], None],
+    ) -> bytes:
+        """What is there, else what ``evaluate`` returns: once for all who ask at the same time.
+
+        What was written or invalidated meanwhile is returned, and not stored.  A store that may fail to store it
+        says by ``kept`` whether it has, and why not.  Raises what ``evaluate`` raises, or Unavailable.
+        """
+        ...
 
     async def find(self, key: str) -> Found | None: ...
 
     async def set(self, key: str, text: bytes, ttl: float) -> None: ...
+
+    async def begin_renewal(self, key: str, found: Found) -> Callable[[], object] | None:
+        """None if what was found is being renewed, or is there no longer; else what ends that."""
+        ...
 
     async def renew(self, key: str, text: bytes, ttl: float, found: Found) -> bool:
         """Replaces what was found; False if it is gone, or another has come, meanwhile."""
