@@ -828,7 +828,8 @@ cachecore_audit(cachecore_t *cache, const void *prefix, size_t prefix_size,
  * A claim is not an entry.  No count, scan or report includes it, no eviction
  * removes it, and a full no-evict cache can give one.  Any thread of the
  * process may end it.  The child of a fork has no claims.  No token is used
- * twice.
+ * twice.  In a shared cache a handle's slot owns its claims: a path that one
+ * process opens twice is two owners.
  *
  * Stale values.  A value that `fulfill` stored may have a window of stale_ms
  * after its deadline.  In the window get_or_claim serves it as CACHECORE_STALE
