@@ -68,7 +68,7 @@ static void a_claim_of_another_process(void) {
     cachecore_t *other = open_it();
     be_a_stranger(other, &claim);
     cachecore_close(other);
-    be_a_stranger(cache, &claim); /* by the handle of its parent's */
+    be_a_stranger(cache, &claim); /* by its parent's handle */
     _exit(0);
   }
   wait_for_child(child);

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from . import scratch
 from .claims import Claim
 from .durations import Duration
-from .errors import CacheCoreError, FullError, NoMemoryError, RefusedError
+from .errors import CacheCoreError, FullError, NoMemoryError, RefusedError, TimedOutError
 from .mapping import CacheMapping
 from .single_flight import SingleFlight
 
@@ -44,11 +44,11 @@ class GetOrSet(SingleFlight):
                 claim.fulfill_absent(self.none_ttl)
             else:
                 claim.fulfill(value, self.ttl, stale=self.stale)
-        except (RefusedError, FullError, NoMemoryError) as error:
+        except (RefusedError, FullError, NoMemoryError, TimedOutError) as error:
             self.unkept(error)
 
     def unkept(self, error: CacheCoreError) -> None:
-        """There was no room for the value, which is returned all the same."""
+        """The value could not be stored, and is returned all the same."""
 
 
 class Computing(CacheMapping[K, V, H]):

@@ -98,7 +98,8 @@ class NoFileError(StateError, FileNotFoundError):
 
 
 class TimedOutError(CacheCoreError, TimeoutError):
-    """The wait ended before the event."""
+    """The wait ended before the event; of a write, in a cache that processes share: a process was stopped
+    while it changed the shard, and nothing was stored."""
 
     code = _native.E_TIMEOUT
     status = "CACHECORE_E_TIMEOUT"

@@ -16,6 +16,7 @@ from typing import Any, Final
 from . import _native, scratch
 from .cached_call import CachedCall
 from .claims import Claim
+from .errors import TimedOutError
 from .flight import Flight, TaskFlight, ThreadFlight
 
 _log = logging.getLogger("cachecore")
@@ -69,7 +70,11 @@ class SingleFlight:
 
     def _ask(self, flight: Flight, key: Any) -> tuple[int, Any]:
         flight.under_way.add(flight)
-        status, value = flight.claim.ask(key)
+        try:
+            status, value = flight.claim.ask(key)
+        except TimedOutError:
+            # Behind a process that is stopped, in a shared cache: each computes, and keeps nothing.
+            return _native.CLAIMED, None
         if flight.claim.held:
             flight.under_way.claimed(flight)
         return status, value
