@@ -967,7 +967,7 @@ cachecore_abandon(cachecore_t *cache, const void *key, size_t key_size,
  *
  * A process may also be stopped (SIGSTOP, a debugger, a frozen container) while
  * it changes a shard.  It still lives, so its lock is not taken from it, and
- * the other processes do not wait for it.  After 0.2 seconds, or ten where
+ * the other processes do not wait for it.  After 0.5 seconds, or ten where
  * /proc does not say that it is stopped, a call that needs the shard's lock is
  * CACHECORE_E_TIMEOUT, and later calls are so after a few milliseconds.  A
  * write with this result has stored nothing, and no read finds the value that

@@ -90,7 +90,7 @@ static void check_stop(const call_t *call, uint64_t k, pid_t child,
 
 /* How often a lock was held. */
 static uint64_t stop_in(call_t call) {
-  uint64_t step = step_size(151), k = 1;
+  uint64_t step = step_size(251), k = 1;
   cachecore_shared_info_t info = CACHECORE_SHARED_INFO_INIT;
   costs_t costs = {0, 0};
   pid_t child;
@@ -102,7 +102,7 @@ static uint64_t stop_in(call_t call) {
     call.prepare();
     if (!stopped_after(&call, k, &child)) break;
     check_stop(&call, k, child, &costs);
-    k += k / 3 > step ? k / 3 : step;
+    k += k / 2 > step ? k / 2 : step;
   }
   kill_child(child);
   CHECK_OK(cachecore_shared_info(cache, &info));

@@ -33,7 +33,7 @@ extension Shard {
 
   /// Sleeps of 10 ms before a holder is given up that /proc says is stopped, and that it
   /// says nothing of.
-  private static let sleepsIfStopped = 20
+  private static let sleepsIfStopped = 50
   private static let sleepsMax = 1000
 
   private var stall: UnsafeMutablePointer<Atomic<UInt32>> {
