@@ -53,15 +53,6 @@ package struct Lock {
   @inline(never)
   private func wakeOne() { platform_futex_wake(word, 1) }
 
-  /// Lets whoever waits go first; for those who take the lock again at once.
-  package func releaseAndYield() {
-    let isContended = word.pointee.exchange(0, ordering: .releasing) == 2
-    if isContended {
-      wakeOne()
-      platform_yield()
-    }
-  }
-
   /// Makes the lock free whoever held it. Only in the child of a fork, where
   /// the holder is the thread that forked.
   package func reset() { word.pointee.store(0, ordering: .releasing) }
