@@ -985,7 +985,10 @@ cachecore_abandon(cachecore_t *cache, const void *key, size_t key_size,
  *
  * After a restart, or when all processes were killed, the next process that
  * opens the file finds the entries with the lifetimes that are left, unless the
- * machine has booted since.  After a boot the cache begins empty.
+ * machine has booted since.  After a boot it finds them only if the last
+ * process that had the cache closed it; the lifetimes then went on by the wall
+ * clock.  Otherwise the cache begins empty, since nothing says which pages of
+ * the file were written back.
  *
  * The file is as large as the cache may ever get (about four times max_bytes
  * for each shard, or as much as the file system can hold).  It is sparse and

@@ -354,6 +354,8 @@ extension Atomic {
           ("borrowsReclaimed", $0.pointee.borrowsReclaimed.place),
           ("boot", address(&$0.pointee.boot)),
           ("timeNamespace", address(&$0.pointee.timeNamespace)),
+          ("closedWallMs", address(&$0.pointee.closedWallMs)),
+          ("closedMs", address(&$0.pointee.closedMs)),
         ]
       },
       shared("SpaceState", SpaceState.self) {

@@ -134,6 +134,7 @@ package struct CacheHandle {
         expected: State.orphaned, desired: State.free, ordering: .acquiringAndReleasing
       ).exchanged
     else { return }
+    region.leave()
     region.free()
     recycle()
   }

@@ -50,6 +50,10 @@ package struct SharingWords: ~Copyable {
   /// The boot of the machine and the time namespace that the clock is of.
   package var boot: InlineArray<2, UInt64>
   package var timeNamespace: UInt64
+  /// The wall clock, since 1970, and the cache's clock, when the last process left; 0: one
+  /// has it open, or it ended otherwise.
+  package var closedWallMs: UInt64
+  package var closedMs: UInt64
 }
 
 /// What a region is: written once when it is made, only read afterwards.
@@ -67,7 +71,8 @@ package struct RegionHeader {
   package var policy: UInt32
   /// 1: no-evict, 2: manual clock, 4: removals are reported.
   package var flags: UInt32
-  /// The monotonic clock when the cache was opened: the beginning of its time.
+  /// The monotonic clock when the cache was opened: the beginning of its time. Set back by
+  /// what had passed when the cache is opened in another boot.
   package var clockBaseNs: UInt64
   /// The lifetime of what is stored without one; 0: for ever.
   package var defaultTtlMs: UInt64

@@ -128,7 +128,9 @@ extension Cache {
       Options.areValidBounds(maxEntries: region.maxEntries, maxBytes: region.maxBytes)
         && region.entriesLimit.relaxed > 0 && region.bytesLimit.relaxed > 0, "the bounds")
     try require(
-      header.isManualClock || header.clockBaseNs <= platform_coarse_now_ns(),
+      // Of a cache that is older than this boot it is before 0.
+      header.isManualClock
+        || Int64(bitPattern: platform_coarse_now_ns() &- header.clockBaseNs) >= 0,
       "when the clock began")
     let now = region.clock.coarse
     try require(now >= 1 && now <= Clock.manualLimit, "the clock")

@@ -184,11 +184,14 @@ extension Cache {
 
   private static func attach(_ region: Region, _ refusal: inout Refusal) -> Bool {
     let isAlone = region.processes.count == 0
-    if !region.isOfThisBoot {
+    let isOfThisBoot = region.isOfThisBoot
+    if !isOfThisBoot, !isAlone || !region.isClosed {
       refusal = isAlone ? .anotherBoot : .otherNamespace
       return false
     }
     guard join(region, &refusal) else { return false }
+    if !isOfThisBoot { region.beginBoot() }
+    region.setOpen()
     do throws(CorruptRegion) {
       for number in 0..<region.header.pointee.shardCount {
         ShardMemory.locate(number, of: region)

@@ -89,6 +89,12 @@ package struct SharedFile {
     return platform_file_status(descriptor, "", true, &status) == 0 ? status.allocated : 0
   }
 
+  /// Has everything written that was stored in it; false if that is not known.
+  package func synchronize() -> Bool {
+    guard let descriptor else { return false }
+    return platform_sync(descriptor) == 0
+  }
+
   /// Bytes that the file system can ever hold, and holds room for now. For memory without
   /// a bound: what the machine has.
   package var space: (bytes: UInt64, available: UInt64) {
