@@ -23,13 +23,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import gc
 import os
 import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar, Token
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeAlias
 
 from .claims import Claim
@@ -45,6 +46,34 @@ _LOOK = 0.25  # seconds from one look at whether somebody still computes to the 
 # Which flight a thread waits for, by its number.
 _blocked: dict[int, weakref.ref[Flight]] = {}
 os.register_at_fork(after_in_child=_blocked.clear)
+
+
+_looking = threading.RLock()
+
+
+def _look_anew() -> None:
+    global _looking
+    _looking = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_look_anew)
+
+
+def frames() -> dict[int, FrameType]:
+    """What each thread runs.
+
+    CPython has a lock meanwhile.  Were a finalizer to run there that lets go of the GIL, as one does that
+    closes a cache, the next thread to want that lock would wait for it with the GIL, for ever
+    (gh-106883).  So the garbage collector pauses.
+    """
+    with _looking:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return sys._current_frames()
+        finally:
+            if collects:
+                gc.enable()
 
 
 def _present() -> Flight | None:
@@ -257,10 +286,10 @@ class ThreadFlight(Flight):
         here = threading.get_ident()
         if self.thread != here and self.process != os.getpid():
             return True  # what a thread of the child's may have the number of
-        frames = sys._current_frames()
-        if here not in frames:
+        running = frames()
+        if here not in running:
             return False  # greenlets, whose frames are elsewhere
-        frame = frames.get(self.thread)
+        frame = running.get(self.thread)
         if frame is not None and self.computing:
             return False
         while frame is not None:
