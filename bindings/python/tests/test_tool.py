@@ -120,7 +120,7 @@ def wrongs(place: str) -> dict[str, str]:
     os.symlink(place, f"{place}-link")
     found[f"{place}-link"] = "symbolic link"
     os.mkdir(f"{place}-folder")
-    found[f"{place}-folder"] = "no regular file"
+    found[f"{place}-folder"] = "regular file"
     found[f"{place}-foreign/below"] = "nothing to|Not a directory"
     found[":memory:"] = "without a name"
     found["a\0b"] = "NUL"
