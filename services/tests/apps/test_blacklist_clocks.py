@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from sqlalchemy.schema import CreateTable
 
 from cachecore_services.blacklist import TokenBlacklist, TokenTable
 from cachecore_services.blacklist.identity import identities
-from cachecore_services.blacklist.table import _in_memory, _tokens
+from cachecore_services.blacklist.table import Revoked, _in_memory, _tokens
 
 from .conftest import DAY, HOUR
 from .test_blacklist import Timed
@@ -108,21 +110,102 @@ def test_margins_that_are_none(url: str, margin: float) -> None:
 # -- Numbers of rows -----------------------------------------------------------------------------
 
 
+class Elsewhere:
+    """Another process, whose transactions take long."""
+
+    def __init__(self, url: str) -> None:
+        self._path = url.removeprefix("sqlite:///")
+
+    def commits(self, *rows: tuple[int, str]) -> None:
+        with closing(sqlite3.connect(self._path)) as other, other:
+            other.executemany(
+                "INSERT INTO token_blacklist (id, token, expires_at, blacklisted_at) VALUES (?,?,?,0)",
+                [(number, digest(token), NEVER_MS) for number, token in rows],
+            )
+
+
+def many(first: int, last: int) -> list[tuple[int, str]]:
+    return [(number, f"token-{number}") for number in range(first, last + 1)]
+
+
 async def test_what_commits_late_is_read_all_the_same(timed: Timed, url: str) -> None:
     """A number is given out when a row is written, and seen when its transaction ends."""
     for number in range(3):
         timed.blacklist.revoke(f"early-{number}", timed.now + HOUR)
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as other:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other, other:
         other.execute("DELETE FROM token_blacklist WHERE id = 2")
     timed.blacklist.revoke("later", timed.now + HOUR)
     timed.blacklist.sync()
     await timed.later(59)
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as other:
-        row = (2, digest("late"), NEVER_MS, 0)
-        other.execute(
-            "INSERT INTO token_blacklist (id, token, expires_at, blacklisted_at) VALUES (?,?,?,?)", row
-        )
-    other.close()
+    Elsewhere(url).commits((2, "late"))
+    timed.blacklist.sync()
+    assert timed.blacklist.is_revoked("late")
+
+
+@pytest.mark.parametrize("interval", [1, HOUR])
+@pytest.mark.parametrize("outage", [0, 59, 100, DAY])
+@pytest.mark.parametrize("recovered", [False, True])
+async def test_also_what_commits_late_while_the_table_is_not_read(
+    timed: Timed, url: str, outage: float, interval: float, recovered: bool
+) -> None:
+    """recovered: the commit comes after the first sync that works again."""
+    for _ in range(12):
+        await timed.later(interval)
+        timed.blacklist.sync()
+    Elsewhere(url).commits(*many(301, 1300))  # and 300 has not ended
+    timed.blacklist.sync()
+    await timed.later(interval)
+    timed.blacklist.sync()
+    await timed.later(outage)
+    if recovered:
+        timed.blacklist.sync()
+    Elsewhere(url).commits((300, "late"))
+    timed.blacklist.sync()
+    assert timed.blacklist.is_revoked("late")
+
+
+async def test_a_sync_that_fails_half_way_is_made_up_for(
+    timed: Timed, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Elsewhere(url).commits(*many(1, 5000))
+
+    def fails(*_: object) -> Iterator[Revoked]:
+        yield Revoked(digest("token-1"), NEVER_MS)
+        raise OSError("no answer")
+
+    for _ in range(100):
+        await timed.later(1)
+        with monkeypatch.context() as patch, pytest.raises(OSError):
+            patch.setattr(timed.blacklist.table, "unexpired", fails)
+            timed.blacklist.sync()
+    timed.blacklist.sync()
+    assert timed.blacklist.is_revoked("token-2") and timed.blacklist.is_revoked("token-5000")
+
+
+async def test_what_committed_late_at_the_start_is_read_within_a_minute(url: str) -> None:
+    table = TokenTable(url)
+    Elsewhere(url).commits(*many(301, 1300))
+    starting = Timed(table)
+    Elsewhere(url).commits((300, "late"))
+    for _ in range(62):
+        starting.blacklist.sync()
+        await starting.later(1)
+    assert starting.blacklist.is_revoked("late")
+    starting.blacklist.close()
+
+
+@pytest.mark.parametrize("reload", ["load", "clock"])
+async def test_loading_anew_misses_nothing_that_commits_late(
+    timed: Timed, url: str, reload: str
+) -> None:
+    Elsewhere(url).commits(*many(301, 1300))
+    timed.blacklist.sync()
+    if reload == "clock":
+        timed.clock.set_wall(timed.now - HOUR)
+        timed.blacklist.sync()
+    else:
+        timed.blacklist.load()
+    Elsewhere(url).commits((300, "late"))
     timed.blacklist.sync()
     assert timed.blacklist.is_revoked("late")
 
@@ -131,11 +214,98 @@ async def test_what_is_known_is_not_read_again_and_again(timed: Timed) -> None:
     for number in range(500):
         timed.blacklist.revoke(f"token-{number}", timed.now + HOUR)
     timed.blacklist.sync()
-    await timed.later(61)
-    timed.blacklist.sync()
+    for _ in range(62):
+        await timed.later(1)
+        timed.blacklist.sync()
     assert timed.blacklist.sync() == 0
     timed.blacklist.revoke("one-more", timed.now + HOUR)
     assert timed.blacklist.sync() == 1
+
+
+# -- Two deadlines -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", list(permutations((600, 2000, 5000))))
+@pytest.mark.parametrize("read", ["before", "after", "never"])
+async def test_the_latest_deadline_of_a_token_counts(
+    timed: Timed, url: str, order: tuple[int, ...], read: str
+) -> None:
+    """Here, in the table, after a restart, and for a process that has read the first one."""
+    there = Timed(TokenTable(url))
+    begun = timed.now
+    for number, seconds in enumerate(order):
+        assert timed.blacklist.revoke("token", begun + seconds) is (number == 0)
+        if read == "before":
+            there.blacklist.sync()
+    if read == "after":
+        there.blacklist.sync()
+    assert timed.blacklist.table.count() == 1
+    all_of_them = [timed, there] if read != "never" else [timed]
+    for one in all_of_them:
+        await one.later(5299)
+        assert one.blacklist.is_revoked("token")
+    restarted = TokenBlacklist(TokenTable(url), clock=timed.clock, manual_clock=True)
+    assert restarted.is_revoked("token")
+    restarted.close()
+    assert timed.blacklist.remove_expired() == 0
+    for one in all_of_them:
+        await one.later(2)
+        assert not one.blacklist.is_revoked("token")
+    there.blacklist.close()
+
+
+async def test_an_earlier_deadline_from_a_process_that_does_not_know_the_later_one(
+    timed: Timed, url: str
+) -> None:
+    there = Timed(TokenTable(url))
+    timed.blacklist.revoke("token", timed.now + 5000)
+    there.blacklist.revoke("token", there.now + 600)
+    for one in (timed, there):
+        one.blacklist.sync()
+        await one.later(5000)
+        assert one.blacklist.is_revoked("token")
+    there.blacklist.close()
+
+
+async def test_a_token_without_an_end_keeps_none(timed: Timed) -> None:
+    timed.blacklist.revoke("token", None)
+    timed.blacklist.revoke("token", timed.now + 600)
+    await timed.later(30 * DAY)
+    assert timed.blacklist.is_revoked("token")
+
+
+async def test_revoked_anew_after_its_end_and_before_the_cleanup(timed: Timed, url: str) -> None:
+    """Its row is still there, with a deadline that is past."""
+    timed.blacklist.revoke("token", timed.now + 10)
+    await timed.later(HOUR)
+    assert timed.blacklist.revoke("token", timed.now + HOUR)
+    assert timed.blacklist.remove_expired() == 0
+    restarted = TokenBlacklist(TokenTable(url), clock=timed.clock, manual_clock=True)
+    assert restarted.is_revoked("token")
+    restarted.close()
+
+
+def test_threads_that_revoke_one_token_with_many_deadlines(timed: Timed, url: str) -> None:
+    tables = [TokenTable(url) for _ in range(3)]
+    blacklists = [timed.blacklist, *(TokenBlacklist(table, clock=timed.clock) for table in tables[:2])]
+    order = [range(1, 16), range(15, 0, -1), (8, 1, 15, 3, 9, 14, 2)]
+    begun = timed.now
+
+    def revoke(blacklist: TokenBlacklist, deadlines: Iterable[int]) -> None:
+        for number in deadlines:
+            blacklist.revoke("token", begun + 1000 * number)
+
+    threads = [
+        threading.Thread(target=revoke, args=(one, mine)) for one, mine in zip(blacklists, order)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    (row,) = tables[2].unexpired(0)
+    assert row.expires_ms == round((begun + 15_000) * 1000)
+    for one in (*tables, *blacklists[1:]):
+        one.close()
 
 
 async def test_numbers_are_not_used_twice(timed: Timed, url: str) -> None:

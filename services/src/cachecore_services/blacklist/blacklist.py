@@ -8,7 +8,12 @@ table, until all fit again: slower, and never wrong.
 
 Where several processes share a table, each takes over what the others have revoked with ``sync``,
 which a job calls every second; until then theirs is not known here.  What is new is found by the
-numbers of rows, so that it does not matter whose clock is behind.
+numbers of rows, so that it does not matter whose clock is behind.  A transaction gets its number
+before it commits, so each sync reads again what the syncs of the last minute may have missed; a
+minute in which the database did not answer does not count.
+
+A token may be revoked more than once.  The latest deadline counts: in memory, in the table, and for
+the other processes, which find it as a new row.
 
 When a token expires is said by the wall clock of whoever verifies it, who may allow some leeway; clocks
 differ, and are set.  A revocation therefore outlives its token by a margin.  The cache counts
@@ -34,12 +39,20 @@ from .table import TokenExists, TokenTable
 
 log = logging.getLogger("cachecore.blacklist")
 
-#: How far back ``sync`` looks again, in time and in rows: a transaction may commit late.
+#: How far back ``sync`` looks again, in seconds in which the table was read; a transaction may commit late.
 _OVERLAP: Final = 60.0
+
+#: From one successful sync to the next, at most so many of these seconds pass.
+_GAP: Final = 10.0
+
+#: The same for the rows that were there at the start, until everything is read once more.
 _OVERLAP_ROWS: Final = 200
 
 #: Of the margin, as much may be lost to a clock that is set back before everything is loaded anew.
 _STEP: Final = 0.25
+
+#: Seconds by which two lifetimes of one deadline differ because the wall clock is not quite steady.
+_ALIKE: Final = 0.05
 
 _NEVER_MS: Final = 253_402_300_799_000  # the end of the year 9999
 
@@ -70,9 +83,11 @@ class TokenBlacklist:
         self.margin = margin
         self._clock: Clock = SystemClock() if clock is None else clock
         self._lock = threading.Lock()
-        self._seen: deque[tuple[float, int]] = deque()  # when, by steady time, which last row
+        self._seen: deque[tuple[float, int]] = deque()  # when, as ``_watched``, which last row
+        self._watched = 0.0  # seconds in which the table was read: outages are left out
+        self._whole = math.inf  # when, as ``_watched``, everything is to be read once more
         self._ahead = -math.inf  # most that the wall clock was ahead of steady time
-        self._synced = 0.0  # steady time
+        self._synced = self._clock.now().steady
         self._max_tokens = max_tokens
         self._unwritten = False  # the last revocation failed
         self.degraded = False  #: more revoked tokens than fit; see above
@@ -100,7 +115,8 @@ class TokenBlacklist:
         expires_at: seconds since 1970, as a token's "exp", or a datetime with its time zone.
             None, and whatever is after the year 9999: it never expires.
         On disk and in force here when this returns.  False for one that is revoked already, or
-        has expired longer than the margin ago, which no one accepts anyway.
+        has expired longer than the margin ago, which no one accepts anyway.  Of two deadlines of one
+        token the later one counts, whichever comes first.
         """
         digest = identities(token)[0]
         expires_ms = _milliseconds(expires_at)
@@ -109,8 +125,9 @@ class TokenBlacklist:
         try:
             self.table.add(digest, expires_ms, self._now_ms(), user_id)
             news = True
-        except TokenExists:
-            news = False
+        except TokenExists as before:
+            news = before.expires_ms <= self._forgotten_ms()
+            expires_ms = max(expires_ms, before.expires_ms)
         except Exception:
             self._unwritten = True
             raise
@@ -135,17 +152,23 @@ class TokenBlacklist:
             )
 
     def _keep(self, digest: bytes, expires_ms: int) -> bool:
+        """False if there is no room.  Never shortens what is there."""
         now = self._clock.now()
+        left = expires_ms / 1000 - now.wall + self.margin
         with self._lock:
             self._ahead = max(self._ahead, now.wall - now.steady)
-        left = expires_ms / 1000 - now.wall + self.margin
-        if left <= 0:
-            return True
-        try:
-            self.cache.set(digest, b"", left)
-        except FullError:
-            return False
+            if left <= 0 or self._is_known(digest, left):
+                return True
+            try:
+                self.cache.set(digest, b"", left)
+            except FullError:
+                return False
         return True
+
+    def _is_known(self, digest: bytes, left: float) -> bool:
+        """Whether it is there for as long, but for what clocks differ by in a while."""
+        known = self.cache.ttl(digest)
+        return known is not None and known >= left - _ALIKE
 
     # -- Asking ----------------------------------------------------------------------------------
 
@@ -182,12 +205,11 @@ class TokenBlacklist:
         self.cache.cleanup_expired()
         overflows, now, last = self.overflows, self._clock.now(), self.table.last_id()
         set_back = self._set_back()
-        count = self._take_over(0, anew=set_back)
+        count = self._take_over(0)
         with self._lock:
             if set_back:
                 self._ahead = now.wall - now.steady
-            self._seen = deque([(now.steady, max(0, last - _OVERLAP_ROWS))])
-            self._synced = now.steady
+            self._note(now.steady, last)
             if self.degraded and self.overflows == overflows:
                 self.degraded = False
                 log.warning("The token blacklist fits into memory again: %d tokens.", count)
@@ -203,28 +225,39 @@ class TokenBlacklist:
             return self.load()
         now, last = self._clock.now(), self.table.last_id()
         with self._lock:
-            while len(self._seen) > 1 and self._seen[1][0] <= now.steady - _OVERLAP:
+            enough = self._watched - _OVERLAP
+            while len(self._seen) > 1 and self._seen[1][0] <= enough:
                 self._seen.popleft()
             after, before = self._seen[0][1], self._seen[-1][1]
+            whole = self._watched >= self._whole
         if last < before:  # the last rows have expired, or it is another table
             return self.load()
-        count = self._take_over(after)
+        count = self._take_over(0 if whole else after)
         with self._lock:
-            self._seen.append((now.steady, last))
-            self._synced = now.steady
+            if whole:
+                self._whole = math.inf
+            self._note(now.steady, last)
         return count
+
+    def _note(self, steady: float, last: int) -> None:
+        """Everything up to this row has been read but for what commits late; the lock is held."""
+        self._watched += min(max(0.0, steady - self._synced), _GAP)
+        self._synced = steady
+        if self._seen and last >= self._seen[-1][1]:
+            self._seen.append((self._watched, last))
+        else:  # the first time, or another table
+            self._seen = deque([(self._watched, max(0, last - _OVERLAP_ROWS))])
+            self._whole = self._watched + _OVERLAP
 
     def _would_fit(self) -> bool:
         expired = self.table.count(self._forgotten_ms())
         return self.table.count() - expired <= self._max_tokens
 
-    def _take_over(self, after_id: int, anew: bool = False) -> int:
-        """anew: also those that are there, whose lifetimes are no longer right."""
+    def _take_over(self, after_id: int) -> int:
         count = 0
         for digest, expires_ms in self.table.unexpired(self._forgotten_ms(), after_id):
             count += 1
-            if anew or digest not in self.cache:
-                self._remember(digest, expires_ms)
+            self._remember(digest, expires_ms)
         return count
 
     def remove_expired(self) -> int:

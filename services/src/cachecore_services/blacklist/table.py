@@ -53,6 +53,7 @@ _NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")  # where only INTE
 _DIGEST: Final = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
 _USER_ID_LONGEST: Final = 255
 _PAGE: Final = 1000
+_TRIES: Final = 10  # with a token that others write and remove at the same time
 _PATIENCE_S: Final = 10  # with a locked SQLite file
 
 _tokens: Final = Table(
@@ -68,7 +69,14 @@ _tokens: Final = Table(
 
 
 class TokenExists(ValueError):
-    """The token is in the table already."""
+    """The token is in the table already; it has the later of the two deadlines."""
+
+    def __init__(self, message: str, expires_ms: int) -> None:
+        super().__init__(message, expires_ms)
+        self.expires_ms = expires_ms  #: the deadline that it had
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Revoked(NamedTuple):
@@ -105,6 +113,9 @@ class TokenTable:
     def add(self, digest: bytes, expires_ms: int, now_ms: int, user_id: object = None) -> None:
         """On disk when this returns.  TokenExists if it was there; TableReplaced.
 
+        One that is there with an earlier deadline is given this one, by a row with a new number, so that
+        other processes find it.
+
         user_id: only for people who look into the table; cut to 255 characters, as its text.
         """
         self.ensure_in_place()
@@ -114,11 +125,32 @@ class TokenTable:
             "blacklisted_at": now_ms,
             "user_id": _user_text(user_id),
         }
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(_tokens), row)
+                return
+            except IntegrityError as error:
+                before = self._prolong(row)
+                if before is not None:
+                    raise TokenExists("the token has been revoked already", before) from error
+                if attempt == _TRIES:
+                    raise
+
+    def _prolong(self, row: dict[str, Any]) -> int | None:
+        """The deadline that the token had; None: it has gone meanwhile, or another came first."""
+        same = _tokens.c.token == row["token"]
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(_tokens), row)
-        except IntegrityError as error:
-            raise TokenExists("the token has been revoked already") from error
+                before = connection.execute(select(_tokens.c.expires_at).where(same)).scalar()
+                if before is not None and before < row["expires_at"]:
+                    it = delete(_tokens).where(same, _tokens.c.expires_at == before)
+                    if connection.execute(it).rowcount == 0:
+                        return None
+                    connection.execute(insert(_tokens), row)
+        except IntegrityError:
+            return None
+        return None if before is None else int(before)
 
     def contains(self, digests: bytes | Sequence[bytes], now_ms: int) -> bool:
         """Whether it, or any of them, is there and has not expired."""
