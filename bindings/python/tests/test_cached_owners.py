@@ -1,15 +1,13 @@
-"""@cached: computations whose owner is interrupted, cancelled or gone; exceptions for several."""
+"""@cached: computations whose owner is interrupted, cancelled or gone."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import copy
 import signal
 import sys
 import threading
 import time
-import traceback
 from typing import Any
 
 import pytest
@@ -215,65 +213,6 @@ def test_a_loop_that_ended_in_the_middle() -> None:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*waiters, return_exceptions=True))
     loop.close()
-
-
-# ---- Exceptions for several ---------------------------------------------------------------------
-
-
-class Custom(Exception):
-    def __init__(self, code: int) -> None:
-        super().__init__(f"failed with {code}")
-        self.code = code
-
-
-@pytest.mark.parametrize("error", [ValueError("db", 3), KeyError("x"), Custom(7)], ids=repr)
-def test_waiters_have_exceptions_of_their_own(error: Exception) -> None:
-    entered, go_on = threading.Event(), threading.Event()
-    cause = OSError("below")
-    error.add_note("a note")
-
-    @cached
-    def f() -> None:
-        entered.set()
-        assert go_on.wait(30)
-        raise error from cause
-
-    threads = [in_thread(f) for _ in range(10)]
-    assert entered.wait(30)
-    time.sleep(0.1)
-    go_on.set()
-    raised = []
-    for thread, results in threads:
-        assert ended(thread)
-        raised += results
-    assert {type(one) for one in raised} == {type(error)}
-    assert all(one.args == error.args and one.__cause__ is cause for one in raised)
-    assert all(one.__notes__ == ["a note"] for one in raised)
-    assert max(len(traceback.extract_tb(one.__traceback__)) for one in raised) < 10
-    if not isinstance(error, Custom):  # a class that cannot be made again of its arguments
-        assert len({id(one) for one in raised}) == 10
-
-
-def test_tasks_have_exceptions_of_their_own() -> None:
-    @cached
-    async def f() -> None:
-        await asyncio.sleep(0.01)
-        raise ValueError("db")
-
-    async def main() -> None:
-        raised = await asyncio.gather(*(f() for _ in range(10)), return_exceptions=True)
-        assert len({id(one) for one in raised}) == 10
-        assert all(isinstance(one, ValueError) and one.args == ("db",) for one in raised)
-
-    asyncio.run(asyncio.wait_for(main(), 30))
-
-
-def test_a_copy_of_an_exception() -> None:
-    error = ValueError("x")
-    error.__cause__, error.__suppress_context__ = None, True
-    twin = flight.Failure(error, None).copy()
-    assert twin is not error and twin.args == ("x",) and twin.__suppress_context__
-    assert copy.copy(twin).args == ("x",)
 
 
 def test_who_computes_for_long_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import gc
 import os
 import sys
@@ -30,11 +29,12 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar, Token
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
 from .claims import Claim
 from .errors import ClosedError
+from .failure import Failure
 from .under_way import UnderWay
 
 _Here: TypeAlias = "Callable[[], Flight | None] | None"
@@ -231,34 +231,6 @@ class _Waiting:
     def __exit__(self, *exception: object) -> None:
         if self._mine is not None:
             self._mine.waits.discard(weakref.ref(self._flight))
-
-
-class Failure:
-    """An exception for several: who computed raises it, each who waited a copy."""
-
-    __slots__ = ("_error", "_traceback")
-
-    def __init__(self, error: BaseException, traceback: TracebackType | None) -> None:
-        self._error, self._traceback = error, traceback
-
-    def copy(self) -> BaseException:
-        """One with the same type, arguments, attributes and cause, and the traceback to the function.
-
-        Where a class does not let itself be copied so, the exception itself.
-        """
-        error = self._error
-        try:
-            twin = copy.copy(error)
-        except Exception:
-            twin = error
-        if type(twin) is not type(error) or list(map(id, twin.args)) != list(map(id, error.args)):
-            twin = error
-        if twin is not error:
-            twin.__cause__, twin.__context__ = error.__cause__, error.__context__
-            twin.__suppress_context__ = error.__suppress_context__
-            if hasattr(error, "__notes__"):
-                twin.__notes__ = list(error.__notes__)
-        return twin.with_traceback(self._traceback)
 
 
 # ---- Threads -----------------------------------------------------------------------------------
