@@ -148,7 +148,7 @@ static void fail(CachedCall *self, PyObject *mine) {
 /* What the function returns, for all who want it. */
 static PyObject *compute(CachedCall *self, PyObject *mine, PyObject *key,
                          PyObject *arguments, PyObject *keywords) {
-  PyObject *value, *kept;
+  PyObject *value, *given;
 
   if (set_computing(mine, Py_True) < 0) return NULL;
   value = PyObject_Call(self->function, arguments, keywords);
@@ -156,12 +156,12 @@ static PyObject *compute(CachedCall *self, PyObject *mine, PyObject *key,
     fail(self, mine);
     return NULL;
   }
-  kept = set_computing(mine, Py_False) < 0
-             ? NULL
-             : PyObject_CallFunctionObjArgs(self->done, mine, key, value, NULL);
-  if (kept == NULL) Py_CLEAR(value);
-  Py_XDECREF(kept);
-  return value;
+  given =
+      set_computing(mine, Py_False) < 0
+          ? NULL
+          : PyObject_CallFunctionObjArgs(self->done, mine, key, value, NULL);
+  Py_DECREF(value);
+  return given;
 }
 
 /* What is there by now, or somebody else computes, or the function returns. */
@@ -189,7 +189,12 @@ static PyObject *call(CachedCall *self, PyObject *arguments,
                       PyObject *keywords) {
   PyObject *key, *value;
 
-  if (self->run != NULL) return PyObject_Call(self->run, arguments, keywords);
+  if (self->run != NULL) {
+    value = Py_NewRef(self->run); /* which may be exchanged meanwhile */
+    key = PyObject_Call(value, arguments, keywords);
+    Py_DECREF(value);
+    return key;
+  }
   key = key_of(self, arguments, keywords);
   if (key == NULL) return NULL;
   value = self->get == Py_None
@@ -215,6 +220,15 @@ static PyObject *descriptor_get(PyObject *self, PyObject *instance,
 static PyObject *reduce(PyObject *self, PyObject *nothing) {
   (void)nothing;
   return PyObject_GetAttrString(self, "__qualname__");
+}
+
+/* From here on it is `run`; who is in the function now ends as before. */
+static PyObject *become(PyObject *self, PyObject *run) {
+  PyObject *before = ((CachedCall *)self)->run;
+
+  ((CachedCall *)self)->run = Py_NewRef(run);
+  Py_XDECREF(before);
+  Py_RETURN_NONE;
 }
 
 static PyObject *itself(PyObject *self, PyObject *ignored) {
@@ -266,6 +280,7 @@ static void dealloc(CachedCall *self) {
 }
 
 static PyMethodDef methods[] = {
+    {"_become", become, METH_O, NULL},
     {"__reduce__", reduce, METH_NOARGS, NULL},
     {"__copy__", itself, METH_NOARGS, NULL},
     {"__deepcopy__", itself, METH_O, NULL},

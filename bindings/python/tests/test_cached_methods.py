@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import contextlib
 import copy
+import csv
 import functools
 import inspect
+import io
 import itertools
+import os
 import pickle
+import re
+import sqlite3
+import tempfile
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -334,7 +342,6 @@ def test_generators_are_refused() -> None:
 @pytest.mark.parametrize("maxsize", [128, 0])
 def test_results_that_would_be_used_up_are_refused(maxsize: int) -> None:
     makers: list[Callable[[int], Any]] = [
-        lambda x: pair(x),
         lambda x: generator(x),
         lambda x: async_generator(x),
         lambda x: (y for y in [x]),
@@ -343,7 +350,19 @@ def test_results_that_would_be_used_up_are_refused(maxsize: int) -> None:
         lambda x: itertools.count(x),
         contextlib.contextmanager(generator),
         contextlib.asynccontextmanager(async_generator),
-        lambda x: asyncio.get_running_loop().create_future(),
+        lambda x: reversed([x]),
+        lambda x: csv.reader(["a,b"]),
+        lambda x: csv.DictReader(["a,b", "1,2"]),
+        lambda x: opened(os.scandir(".")),
+        lambda x: re.finditer("a", "aa"),
+        lambda x: opened(sqlite3.connect(":memory:")).execute("SELECT 1"),
+        lambda x: opened(open(os.devnull)),
+        lambda x: opened(open(os.devnull, "rb", buffering=0)),
+        lambda x: io.BytesIO(b"text"),
+        lambda x: opened(tempfile.NamedTemporaryFile()),
+        lambda x: opened(tempfile.SpooledTemporaryFile()),
+        lambda x: OwnIterator(),
+        lambda x: OwnAsyncIterator(),
     ]
 
     async def main() -> None:
@@ -353,14 +372,68 @@ def test_results_that_would_be_used_up_are_refused(maxsize: int) -> None:
                 with pytest.raises(TypeError, match="returned"):
                     f(1)
 
-        @cached(maxsize=maxsize)
-        async def g(x: int) -> Any:
-            return generator(x)
+        for value in (generator(1), pair(1), asyncio.get_running_loop().create_future(), OwnIterator()):
 
-        with pytest.raises(TypeError, match="generator"):
-            await g(1)
+            async def g(value: Any) -> Any:
+                return value
 
-    asyncio.run(main())
+            for call in (cached(maxsize=maxsize)(g), cached(maxsize=maxsize)(lambda x: g(x))):
+                with pytest.raises(TypeError, match="returned"):
+                    await call(value)
+
+    with opened_files:
+        asyncio.run(main())
+
+
+opened_files = contextlib.ExitStack()
+
+
+def opened(file: Any) -> Any:
+    opened_files.callback(file.close)
+    return file
+
+
+class OwnIterator:
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> int:
+        raise StopIteration
+
+
+class OwnAsyncIterator:
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> int:
+        raise StopAsyncIteration
+
+
+class Deck(OwnIterator):
+    """A container that begins anew each time."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class Lines(OwnIterator):
+    def __iter__(self) -> Any:
+        return iter([1])
+
+
+class Closed(OwnIterator):
+    def __iter__(self) -> Any:
+        raise ValueError("closed")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [Deck, Lines, Closed, lambda: [1], lambda: range(3), lambda: {1: 2}.items(), lambda: "text",
+     lambda: array.array("i"), lambda: memoryview(b"a"), lambda: tempfile.gettempdir(), mock.MagicMock],
+)  # fmt: skip
+def test_what_can_be_gone_through_again_is_kept(make: Callable[[], Any]) -> None:
+    f = cached(make)
+    assert f() is f()
 
 
 def test_results_with_await_of_their_own_are_kept() -> None:

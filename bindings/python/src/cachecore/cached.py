@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from . import durations, scratch
 from .cache import Cache
 from .cached_function import CachedClassFunction, CachedFunction, CacheInfo, Decorator
-from .callables import is_async, name_of, refuse_generator, refuse_single_use
+from .awaitables import await_first, awaited
+from .callables import is_async, is_awaitable, name_of, refuse_generator, refuse_single_use
 from .claims import Claim
 from .durations import NEVER, Duration
 from .errors import CacheCoreError, RefusedError
@@ -207,9 +208,16 @@ class _SharedResults(SharedCalls, Results):
 def _plain(results: Results) -> Any:
     function, cache = results.function, results.cache
 
+    async def later(value: Any) -> Any:
+        value = await value
+        refuse_single_use(function, value)
+        return value
+
     def pass_on(*args: Any, **kwargs: Any) -> Any:
         results.passed += 1
         value = function(*args, **kwargs)
+        if is_awaitable(value):
+            return later(value)
         refuse_single_use(function, value)
         return value
 
@@ -217,7 +225,14 @@ def _plain(results: Results) -> Any:
         return results.dress(CachedCall(CachedMethod, pass_on))
     run = (results.begin, function, results.done, results.failed)
     look = (results.reader(), _ABSENT, results.key, results.plain, CallKey)
-    return results.dress(CachedCall(CachedMethod, run, look))
+    call = CachedCall(CachedMethod, run, look)
+
+    def awaits(key: Any, value: Any) -> Any:
+        call._become(_awaiting(results, awaited(function)))
+        return await_first(results, key, value)
+
+    results.awaits = awaits
+    return results.dress(call)
 
 
 def as_async(call: Any, function: Any) -> None:
@@ -225,14 +240,22 @@ def as_async(call: Any, function: Any) -> None:
     call.__code__, call.__defaults__, call.__kwdefaults__ = function.__code__, None, None
 
 
+def _awaiting(results: Results, function: Callable[..., Any]) -> Callable[..., Any]:
+    """What asks the cache, and awaits the function where that has nothing."""
+    make_key, miss, get = results.key, results.miss_awaiting, results.reader()
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        key = make_key(args, kwargs)
+        value = _ABSENT if get is None else get(key, _ABSENT)
+        if value is not _ABSENT:
+            return value
+        return await miss(key, lambda: function(*args, **kwargs))
+
+    return call
+
+
 def _async(results: Results) -> Any:
-    function, make_key, miss, cache = (
-        results.function,
-        results.key,
-        results.miss_async,
-        results.cache,
-    )
-    get = results.reader()
+    function = results.function
 
     async def pass_on(*args: Any, **kwargs: Any) -> Any:
         results.passed += 1
@@ -240,12 +263,7 @@ def _async(results: Results) -> Any:
         refuse_single_use(function, value)
         return value
 
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        key = make_key(args, kwargs)
-        value = _ABSENT if get is None else get(key, _ABSENT)
-        return await miss(key, args, kwargs) if value is _ABSENT else value
-
-    run = pass_on if cache is None else call
+    run = pass_on if results.cache is None else _awaiting(results, function)
     wrapper: Any = CachedCall(CachedMethod, run)
     as_async(wrapper, run)
     return results.dress(wrapper)
@@ -346,7 +364,8 @@ def cached(
     is given to those who asked before, and is not stored.  For a method, ``self`` is an argument, and
     part of the key unless ignored; ``obj.method.cache_invalidate(*args)`` gives it by itself.
 
-    Of an async function it is the result that is kept, not the coroutine.  A caller that is
+    Of an async function, and of one that returns something to await, it is the result that is kept, not
+    the coroutine.  A caller that is
     cancelled leaves the others waiting; the last one to go cancels the computation, and waits
     for its cleaning up.  TypeError for generators, and for results that can be used only once.
     """

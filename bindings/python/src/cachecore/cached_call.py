@@ -55,10 +55,13 @@ class CachedCall:
             except BaseException as error:
                 self._failed(mine, error)
                 raise
-            self._done(mine, key, value)
-            return value
+            return self._done(mine, key, value)
         finally:
             del mine  # which has the exception, whose traceback has this frame
+
+    def _become(self, run: Callable[..., Any]) -> None:
+        """From here on it is ``run(*arguments, **named)``."""
+        self._run = run
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else self._bind(self, instance)

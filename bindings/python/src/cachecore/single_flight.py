@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from . import _native, scratch
 from .cached_call import CachedCall
+from .callables import is_awaitable
 from .claims import Claim
 from .errors import TimedOutError
 from .flight import Flight, TaskFlight, ThreadFlight
@@ -51,6 +52,9 @@ class SingleFlight:
         self._counted = counted
         self.shared = 0  #: calls that somebody else's computation answered
         self.alone = 0  #: calls that computed what somebody else was computing
+        #: Makes of a key, and of something to await for the value, what the caller is given; None:
+        #: that is a value like others.
+        self.awaits: Callable[[Any, Any], Any] | None = None
 
     def keep(self, claim: Claim, key: Any, value: Any) -> None:
         """Ends the claim, if it is held, by what was computed."""
@@ -92,8 +96,7 @@ class SingleFlight:
             except BaseException as error:
                 self.failed(mine, error)
                 raise
-            self.done(mine, key, value)
-            return value
+            return self.done(mine, key, value)
         finally:
             del mine  # which has the exception, whose traceback has this frame
 
@@ -115,12 +118,15 @@ class SingleFlight:
         mine.land()
         return None, value
 
-    def done(self, mine: ThreadFlight, key: Any, value: Any) -> None:
-        """The function has returned."""
+    def done(self, mine: ThreadFlight, key: Any, value: Any) -> Any:
+        """The function has returned; what the caller is given."""
         try:
+            if self.awaits is not None and is_awaitable(value):
+                return self.awaits(key, value)
             self.keep(mine.claim, key, value)
             mine.value = value
             mine.worked = True
+            return value
         except Exception as error:
             mine.fail(error)
             raise
@@ -193,13 +199,19 @@ class SingleFlight:
 
     # -- Tasks -----------------------------------------------------------------------------------
 
-    async def miss_async(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def miss_async(
+        self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[Any]:
         """As ``miss``, awaiting the function."""
+        return self.miss_awaiting(key, lambda: self.function(*args, **kwargs))
+
+    async def miss_awaiting(self, key: Any, begin: Callable[[], Awaitable[Any]]) -> Any:
+        """The same for what ``begin`` returns, which is called at most once."""
         if self._counted:
             self.cache._spared_misses -= 1
 
         async def compute(claim: Claim) -> Any:
-            value = await self.function(*args, **kwargs)
+            value = await begin()
             self.keep(claim, key, value)
             return value
 
