@@ -6,6 +6,7 @@ import copy
 import functools
 import logging
 import random
+import weakref
 from collections.abc import Callable, Collection, Hashable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
@@ -226,9 +227,12 @@ def _plain(results: Results) -> Any:
     run = (results.begin, function, results.done, results.failed)
     look = (results.reader(), _ABSENT, results.key, results.plain, CallKey)
     call = CachedCall(CachedMethod, run, look)
+    reference = weakref.ref(call)  # which refers to the results, and these to `awaits`: no cycle
 
-    def awaits(key: Any, value: Any) -> Any:
-        call._become(_awaiting(results, awaited(function)))
+    def awaits(results: Any, key: Any, value: Any) -> Any:
+        present = reference()
+        if present is not None:
+            present._become(_awaiting(results, awaited(function)))
         return await_first(results, key, value)
 
     results.awaits = awaits

@@ -52,9 +52,9 @@ class SingleFlight:
         self._counted = counted
         self.shared = 0  #: calls that somebody else's computation answered
         self.alone = 0  #: calls that computed what somebody else was computing
-        #: Makes of a key, and of something to await for the value, what the caller is given; None:
+        #: Makes of this, a key and something to await for the value what the caller is given; None:
         #: that is a value like others.
-        self.awaits: Callable[[Any, Any], Any] | None = None
+        self.awaits: Callable[[Any, Any, Any], Any] | None = None
 
     def keep(self, claim: Claim, key: Any, value: Any) -> None:
         """Ends the claim, if it is held, by what was computed."""
@@ -122,7 +122,7 @@ class SingleFlight:
         """The function has returned; what the caller is given."""
         try:
             if self.awaits is not None and is_awaitable(value):
-                return self.awaits(key, value)
+                return self.awaits(self, key, value)
             self.keep(mine.claim, key, value)
             mine.value = value
             mine.worked = True
