@@ -94,7 +94,7 @@ import Testing
   /// A table of claims in which all is wrong: nobody looks where it leads, since it is
   /// refused, or cleared.
   @Test func anyTableOfClaimsIsHarmless() throws {
-    let seed = UInt64.random(in: 1 ... .max)
+    let seed = testSeed()
     print("tables of claims: seed \(seed)")
     var random = Random(seed: seed)
     let original = try filled(policy: Options.policyLRU)
@@ -194,7 +194,7 @@ import Testing
   /// One wrong word anywhere in a region: it is refused, or harmless.
   @Test(arguments: [Options.policyLRU, Options.policyAdaptive])
   func aWrongWordIsRefusedOrHarmless(policy: UInt32) throws {
-    let seed = UInt64.random(in: 1 ... .max)
+    let seed = testSeed()
     print("wrong words: seed \(seed)")
     var random = Random(seed: seed)
     let original = try filled(policy: policy)
@@ -237,7 +237,7 @@ import Testing
   /// there is becomes a cache that works and has what was not hit.
   @Test(arguments: [Options.policyLRU, Options.policyAdaptive])
   func damageIsRecoveredFrom(policy: UInt32) throws {
-    let seed = UInt64.random(in: 1 ... .max)
+    let seed = testSeed()
     print("damage: seed \(seed)")
     var random = Random(seed: seed)
     let original = try filled(policy: policy)

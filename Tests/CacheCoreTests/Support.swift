@@ -1,5 +1,6 @@
 import CPlatform
 import CacheCore
+import Foundation
 import Testing
 
 /// The engine with keys and values as arrays, which tests are easier to read
@@ -184,3 +185,9 @@ struct TestCache {
 }
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+/// What a randomised test begins with: another each time, or CACHECORE_SEED.
+func testSeed() -> UInt64 {
+  let asked = ProcessInfo.processInfo.environment["CACHECORE_SEED"].flatMap { UInt64($0) }
+  return asked ?? UInt64.random(in: 1 ... .max)
+}

@@ -34,10 +34,12 @@ extension Region {
     _ = file.synchronize()
   }
 
+  /// The cache's clock has years left then.
+  private static let closedMsMax = Clock.manualLimit / 2
+
   /// Whether the file is as the last process left it, however long ago.
   var isClosed: Bool {
-    sharing.pointee.closedWallMs != 0
-      && 1...Clock.manualLimit ~= sharing.pointee.closedMs
+    sharing.pointee.closedWallMs != 0 && 1...Region.closedMsMax ~= sharing.pointee.closedMs
   }
 
   /// Makes the region one of this boot. For the first process after nobody, if it is closed.
@@ -45,7 +47,7 @@ extension Region {
     if !header.pointee.isManualClock {
       let wall = UInt64(max(0, platform_wall_ms()))
       let passed = wall - min(wall, sharing.pointee.closedWallMs)
-      let now = min(Clock.manualLimit, sharing.pointee.closedMs + min(passed, Clock.manualLimit))
+      let now = sharing.pointee.closedMs + min(passed, Region.closedMsMax / 2)
       header.pointee.clockBaseNs = platform_coarse_now_ns() &- (now - 1) * 1_000_000
     }
     setBoot()

@@ -31,6 +31,7 @@ extension AdaptivePolicy {
     if isSound(checkTables), isSound(checkRace) { return }
     state.pointee.entriesMeant = 0
     sketch.state.pointee.words = 0
+    sketch.state.pointee.uses = 0
     ghosts.state.pointee.buckets = 0
     ghosts.state.pointee.tickShift = 0
     race.state.pointee.window = 0
