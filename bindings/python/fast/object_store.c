@@ -427,7 +427,7 @@ static PyMethodDef methods[] = {
      "_abandon(key, retry_ms, claim)"},
     {"_identify", (PyCFunction)identify, METH_O,
      "What the engine calls a live entry; None for a miss."},
-    {"_snapshot", (PyCFunction)object_snapshot, METH_NOARGS,
+    {"_snapshot", (PyCFunction)object_snapshot, METH_O,
      "A list of (key, value), one for each live entry, the longest stored "
      "first."},
     {"_pop_coldest", (PyCFunction)object_pop_coldest, METH_NOARGS,

@@ -237,7 +237,7 @@ void object_flush(ObjectStore *self);
 /* ---- object_whole.c ------------------------------------------------------ */
 
 /* A list of the live entries, (key, value) each, the longest stored first. */
-PyObject *object_snapshot(ObjectStore *self, PyObject *nothing);
+PyObject *object_snapshot(ObjectStore *self, PyObject *limit);
 
 /* Removes the live entry that would be evicted next and returns (key, value);
  * None if there is none.  What has expired is removed first, so that it is not

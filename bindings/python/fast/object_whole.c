@@ -7,12 +7,13 @@ static PyObject *closed(ObjectStore *self, const char *function,
   return raise_failure((PyObject *)self, function, status, Py_None);
 }
 
-PyObject *object_snapshot(ObjectStore *self, PyObject *nothing) {
-  size_t count = 0;
-  PyObject **pairs = PyMem_Malloc((self->live + 1) * 2 * sizeof *pairs);
-  PyObject *list;
+PyObject *object_snapshot(ObjectStore *self, PyObject *limit) {
+  size_t most = PyLong_AsSize_t(limit), count = 0;
+  PyObject **pairs, *list;
 
-  (void)nothing;
+  if (most == (size_t)-1 && PyErr_Occurred()) return NULL;
+  if (most == 0 || most > self->live) most = self->live;
+  pairs = PyMem_Malloc((most + 1) * 2 * sizeof *pairs);
   if (pairs == NULL) return PyErr_NoMemory();
   if (*self->handle.cache == NULL) {
     PyMem_Free(pairs);
@@ -23,7 +24,7 @@ PyObject *object_snapshot(ObjectStore *self, PyObject *nothing) {
     return NULL;
   }
   /* Nothing of Python's runs in this loop, so that nothing changes. */
-  for (Slot *slot = self->slots.before; slot != &self->slots;
+  for (Slot *slot = self->slots.before; slot != &self->slots && count < most;
        slot = slot->before) {
     if (!object_is_in(self, slot) ||
         self->library->contains(*self->handle.cache, &slot->id,

@@ -37,6 +37,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _POLICIES: Final = {"lru": _native.POLICY_LRU, "adaptive": _native.POLICY_ADAPTIVE}
+_PAGE: Final = 64  # entries that iterating copies at first
 _UNBOUNDED: Final = 2**62  # entries, where the weights alone are the bound
 
 
@@ -44,14 +45,14 @@ class _Items(ItemsView[K, V]):
     _mapping: ObjectCache[K, V]
 
     def __iter__(self) -> Iterator[tuple[K, V]]:
-        return iter(self._mapping._snapshot())
+        return self._mapping._pairs()
 
 
 class _Values(ValuesView[V]):
     _mapping: ObjectCache[Any, V]
 
     def __iter__(self) -> Iterator[V]:
-        return (value for _, value in self._mapping._snapshot())
+        return (value for _, value in self._mapping._pairs())
 
 
 class ObjectCache(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -73,7 +74,9 @@ class ObjectCache(  # pyright: ignore[reportIncompatibleMethodOverride]
     as with Cache.  Any call after ``close`` is a ClosedError.
 
     It is a MutableMapping: iterating goes over a copy, in the order in which the entries were
-    stored (stored again: moved to the end), and no change meanwhile is an error.
+    stored (stored again: moved to the end), and no change meanwhile is an error.  The copy is made of the
+    first entries, and of all others when those have been gone through, so that it takes no longer to
+    begin in a large cache: what changes meanwhile may be seen or not, and no key twice.
     Unlike a dict, two caches are equal only if they are the same.
     """
 
@@ -236,7 +239,16 @@ class ObjectCache(  # pyright: ignore[reportIncompatibleMethodOverride]
         return int(_native.count(self._open()))
 
     def __iter__(self) -> Iterator[K]:
-        return iter([key for key, _ in self._snapshot()])
+        return (key for key, _ in self._pairs())
+
+    def _pairs(self) -> Iterator[tuple[K, V]]:
+        first = self._snapshot(_PAGE)
+        return iter(first) if len(first) < _PAGE else self._all_pairs(first)
+
+    def _all_pairs(self, first: list[tuple[K, V]]) -> Iterator[tuple[K, V]]:
+        yield from first
+        seen = {key for key, _ in first}  # which may have been stored again since
+        yield from [pair for pair in self._snapshot(0) if pair[0] not in seen]
 
     def items(self) -> ItemsView[K, V]:
         """Keys and objects; counts as nothing."""

@@ -6,7 +6,7 @@ import ctypes
 import math
 import time
 from collections.abc import Callable, Hashable
-from operator import attrgetter
+from itertools import islice
 from struct import Struct
 from typing import Any, Final, TypeVar, overload
 
@@ -289,17 +289,25 @@ class ObjectStore(ObjectClaims[K, V]):
 
     # -- As a whole ------------------------------------------------------------------------------
 
-    def _snapshot(self) -> list[tuple[K, V]]:
-        """A list of (key, value), one for each live entry, the longest stored first."""
-        slots = [slot for alike in list(self._table.values()) for slot in alike]
-        slots.sort(key=attrgetter("ticket"))
+    def _snapshot(self, limit: int) -> list[tuple[K, V]]:
+        """A list of (key, value), one for each live entry, or for so many, the longest stored first."""
         if self._handle.value is None:
             raise self._failure("cachecore_scan", _native.E_ARGUMENT)
-        return [
-            (slot.key, slot.value)
-            for slot in slots
-            if _native.contains(self._handle, slot.id, ID_SIZE) == _native.OK
-        ]
+        size = 2 * limit
+        while True:
+            slots = list(islice(self._slots.values(), size or None))  # in the order of storing
+            live = islice(filter(self._is_live, slots), limit or None)
+            found = [(slot.key, slot.value) for slot in live]
+            if len(slots) < size or not size or len(found) == limit:
+                return found
+            size *= 4  # many have been replaced, and not yet been taken out
+
+    def _is_live(self, slot: Slot[K, V]) -> bool:
+        hashed, _ = ID.unpack(slot.id)
+        alike = self._table.get(hashed, ())
+        return any(one is slot for one in alike) and (
+            _native.contains(self._handle, slot.id, ID_SIZE) == _native.OK
+        )
 
     def _entry(self, id: bytes) -> tuple[K, V, int] | None:
         """Key, value and weight of a live entry; None for a miss."""

@@ -16,6 +16,7 @@ from .views import LiveItems, LiveValues
 
 V = TypeVar("V")
 
+_FIRST_BYTES: Final = 4096  # of a scan, whose caller may want no more
 _SCAN_BYTES: Final = 128 * 1024  # more than the largest record
 
 
@@ -41,11 +42,17 @@ class Scanned(Computing[Key, V, HandedKey], Generic[V, HandedKey]):
         An entry that is there from the beginning to the end is seen at least once, whatever else
         happens meanwhile; one that comes or goes may be missed, or seen twice.
         """
-        wanted, cursor = key_bytes(prefix, self._decode_keys), ctypes.c_uint64()
+        wanted = key_bytes(prefix, self._decode_keys)
+        for page in self._pages(wanted):
+            yield from page
+
+    def _pages(self, prefix: bytes) -> Iterator[Iterator[ScanRecord[HandedKey]]]:
+        cursor, room = ctypes.c_uint64(), _FIRST_BYTES
         while True:
-            yield from self._scan(cursor, wanted, _SCAN_BYTES)
+            yield self._scan(cursor, prefix, room)
             if cursor.value == 0:
                 return
+            room = min(4 * room, _SCAN_BYTES)
 
     def _scan(
         self, cursor: ctypes.c_uint64, prefix: bytes, room: int
@@ -68,8 +75,25 @@ class Scanned(Computing[Key, V, HandedKey], Generic[V, HandedKey]):
         return (key for key, _, _ in self.scan_records(prefix))
 
     def __iter__(self) -> Iterator[HandedKey]:
-        """All keys, each once: a copy of what a scan saw."""
-        return iter(dict.fromkeys(self.scan()))
+        """All keys, each once: a copy of what a scan saw.
+
+        The copy is made of the first keys, and of all others when those have been gone through, so that it
+        takes no longer to begin in a large cache.
+        """
+        pages = self._pages(b"")
+        first: dict[HandedKey, None] = {}
+        while not first and (page := next(pages, None)) is not None:  # a closed cache says so now
+            first = dict.fromkeys(key for key, _, _ in page)
+        return self._all_keys(first, pages)
+
+    @staticmethod
+    def _all_keys(
+        first: dict[HandedKey, None], pages: Iterator[Iterator[ScanRecord[HandedKey]]]
+    ) -> Iterator[HandedKey]:
+        yield from first
+        for key in dict.fromkeys(key for page in pages for key, _, _ in page):
+            if key not in first:
+                yield key
 
     def keys(self) -> KeysView[HandedKey]:
         """The keys, as iterating gives them."""
