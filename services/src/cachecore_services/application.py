@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 
 from .dashboard import Board, board_router, monitoring_router
+from .errors import InvalidationError
 from .json_answer import JSONAnswer
 from .settings import ServiceSettings
 
@@ -26,6 +27,7 @@ def make_app(
     app = FastAPI(title=title, version=version, lifespan=lifespan)
     app.state.guard = settings.guard()
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(InvalidationError, _not_forgotten)
     for router in (*routers, _health_router(), monitoring_router()):
         app.include_router(router)
     app.include_router(board_router(monitoring=False))
@@ -37,6 +39,10 @@ async def _invalid(request: Request, error: Exception) -> JSONAnswer:
     assert isinstance(error, RequestValidationError)
     told = [{name: one[name] for name in ("type", "loc", "msg")} for one in error.errors()]
     return JSONAnswer({"detail": told}, 422)
+
+
+async def _not_forgotten(request: Request, error: Exception) -> JSONAnswer:
+    return JSONAnswer({"detail": f"{error}: try again"}, 503)
 
 
 def _health_router() -> APIRouter:

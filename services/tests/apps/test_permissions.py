@@ -12,7 +12,11 @@ from uuid import UUID
 
 import pytest
 
-from cachecore import NEVER
+from fastapi.testclient import TestClient
+
+from cachecore import NEVER, ClosedError
+from cachecore_services.errors import InvalidationError
+from cachecore_services.guard import Guard
 from cachecore_services.maintenance import ManualClock, Moment
 from cachecore_services.permissions import (
     FollowGrowth,
@@ -20,7 +24,9 @@ from cachecore_services.permissions import (
     TTLExperiment,
     TTLForecast,
 )
+from cachecore_services.permissions.app import create_app
 from cachecore_services.permissions.forecast import share_of
+from cachecore_services.permissions.settings import PermissionSettings
 
 
 class Timed:
@@ -225,6 +231,34 @@ async def test_invalidation_and_recent_users(timed: Timed) -> None:
     assert timed.permissions.invalidate_many(["user-2", "user-3", "none"]) == 2
     timed.permissions.cache.set("unrelated", "kept")
     assert timed.permissions.clear_all() == 2 and "unrelated" in timed.permissions.cache
+
+
+@pytest.mark.parametrize("how", ["invalidate", "invalidate_many", "clear_all"])
+def test_an_invalidation_that_failed_is_an_error(timed: Timed, how: str) -> None:
+    arguments = {"invalidate": ["ann"], "invalidate_many": [["ann", "bob"]], "clear_all": []}[how]
+    timed.permissions.close()
+    with pytest.raises(InvalidationError) as raised:
+        getattr(timed.permissions, how)(*arguments)
+    assert isinstance(raised.value.__cause__, ClosedError) and timed.permissions.failures == 1
+
+
+def test_who_cannot_be_remembered_need_not_be_forgotten(timed: Timed) -> None:
+    for user in ("x" * 70_000, "\udc00"):
+        assert timed.permissions.invalidate(user) is False
+    timed.permissions.set("ann", ["read"])
+    assert timed.permissions.invalidate_many(["x" * 70_000, "ann", "\udc00"]) == 1
+
+
+def test_the_service_says_that_an_invalidation_failed() -> None:
+    local = "http://127.0.0.1"
+    with TestClient(create_app(PermissionSettings()), base_url=local, raise_server_exceptions=False) as client:
+        client.app.state.guard = Guard()  # type: ignore[attr-defined]
+        client.app.state.permissions.cache.close()  # type: ignore[attr-defined]
+        answers = [client.delete("/api/permissions/ann")]
+        for body in ({"action": "invalidate", "users": ["ann"]}, {"action": "clear"}):
+            answers.append(client.post("/api/admin/permissions/cache/metrics", json=body))
+        assert [answer.status_code for answer in answers] == [503] * 3
+        assert "try again" in answers[0].json()["detail"]
 
 
 async def test_metrics_and_failures(timed: Timed) -> None:

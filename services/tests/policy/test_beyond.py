@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from programs import run_python
 
-from cachecore import Cache
-from cachecore_services.policy import PolicyCache
+from cachecore import Cache, ClosedError
+from cachecore_services.policy import InvalidationError, PolicyCache
 
 from .conftest import Q, Timed
 from .test_wrapper import without_library
@@ -237,3 +237,18 @@ async def test_who_asked_what_is_not_logged(caplog: pytest.LogCaptureFixture) ->
     assert (failed.name, failed.getMessage()) == ("cachecore.policy", "policy_cache_get_error")
     assert failed.__dict__["error_type"] == "ClosedError"
     assert not re.search("a user|an action|a resource", str(failed.__dict__))
+
+
+async def test_an_invalidation_that_failed_is_an_error(timed: Timed) -> None:
+    """0 would say that there was nothing to forget."""
+    timed.cache.close()
+    for work in (
+        lambda: timed.policy.invalidate("ann"),
+        lambda: timed.policy.invalidate(),
+        lambda: timed.policy.invalidate_pattern("policy:*"),
+    ):
+        with pytest.raises(InvalidationError) as raised:
+            await work()
+        assert isinstance(raised.value.__cause__, ClosedError)
+    counted = timed.policy.get_metrics()["errors_by_operation"]
+    assert counted == {"invalidate": 2, "invalidate_pattern": 1}

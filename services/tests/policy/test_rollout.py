@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from cachecore_services.policy import PolicyCache, PolicyCaches, Rollout, bucket, close_policy_cache
+from cachecore_services.policy import (
+    InvalidationError,
+    PolicyCache,
+    PolicyCaches,
+    RedisPolicyCache,
+    Rollout,
+    bucket,
+    close_policy_cache,
+)
 
 from .conftest import Q
 from .test_wrapper import ALLOW
@@ -50,6 +58,34 @@ async def test_each_user_gets_one_and_an_invalidation_reaches_both() -> None:
     flags.rollback("cachecore")
     assert caches.for_user(USERS[4]) is caches.fallback
     assert await caches.invalidate(resource=Q[2]) == 100
+
+
+@pytest.mark.parametrize("failing", ["native", "fallback"])
+async def test_an_invalidation_that_fails_in_one_is_an_error_and_reaches_the_other(
+    failing: str,
+) -> None:
+    caches = PolicyCaches(PolicyCache(), PolicyCache(), Rollout())
+    assert caches.native is not None
+    for cache in (caches.native, caches.fallback):
+        await cache.set(*Q, ALLOW)
+    broken, other = caches.native, caches.fallback
+    if failing == "fallback":
+        broken, other = other, broken
+    await broken.close()
+    with pytest.raises(InvalidationError):
+        await caches.invalidate(Q[0])
+    assert await other.get(*Q) is None
+
+
+async def test_a_redis_that_is_away_is_an_error_for_invalidations() -> None:
+    caches = PolicyCaches(PolicyCache(), RedisPolicyCache(url="redis://127.0.0.1:1/0"), Rollout())
+    assert caches.native is not None
+    await caches.native.set(*Q, ALLOW)
+    for work in (caches.invalidate(Q[0]), caches.fallback.invalidate_pattern("*")):
+        with pytest.raises(InvalidationError):
+            await work
+    assert await caches.native.get(*Q) is None and await caches.fallback.get(*Q) is None
+    await caches.fallback.close()
 
 
 async def test_from_the_environment(redis_url: str) -> None:

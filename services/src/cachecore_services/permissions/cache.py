@@ -12,6 +12,7 @@ from uuid import UUID
 from cachecore import NEVER, Cache, CacheCoreError, ClosedError, RefusedError
 
 from ..maintenance.clock import Clock, SystemClock
+from ..errors import InvalidationError
 from ..latency import Latency
 from .experiment import TTLExperiment
 from .forecast import TTLForecast
@@ -20,6 +21,7 @@ log = logging.getLogger("cachecore.permissions")
 
 PREFIX: Final = "permissions:"
 TTL: Final = 900.0
+_KEY_SIZE_MAX: Final = 65_535  # of the engine, in bytes
 
 #: Who it is about; one who is written alike is the same, so that 7 is "7".
 User: TypeAlias = str | int | UUID
@@ -32,7 +34,8 @@ class PermissionCache:
     """``await cache.get_or_load("ann", load)``; any other method from any thread.
 
     An entry is ``{"userId", "permissions", "cachedAt", "expiresAt"}``, moments in milliseconds
-    since 1970.  No method raises because the cache failed: that is counted, and is a miss.
+    since 1970.  No method raises because the cache failed: that is counted, and is a miss.  Only those
+    that forget do, with InvalidationError: nobody may take that for "there was nothing".
     TypeError for a user who is no str, int or UUID.
     """
 
@@ -190,22 +193,41 @@ class PermissionCache:
         }
 
     def invalidate(self, user: User) -> bool:
-        """Forgets a user, whose permissions have changed; whether there was something."""
+        """Forgets a user, whose permissions have changed; whether there was something.
+
+        InvalidationError if that may still be there.
+        """
         return self.invalidate_many([user]) == 1
 
     def invalidate_many(self, users: Iterable[User]) -> int:
+        """As ``invalidate``; how many there were."""
         names = {_name(user) for user in users}
-        for name in names:
-            self.forecast.invalidated(name)
-        try:
-            return self.cache.delete_many([PREFIX + name for name in names])
-        except (CacheCoreError, ValueError) as error:
-            self._failed("invalidate", error)
-            return 0
+        keys = [key for key in (PREFIX + name for name in names) if _is_key(key)]
+
+        def forget() -> int:
+            removed = self.cache.delete_many(keys)
+            for name in names:
+                self.forecast.invalidated(name)
+            return removed
+
+        return self._forget(forget)
 
     def clear_all(self) -> int:
-        self.forecast.clear()
-        return self.cache.delete_prefix(PREFIX)
+        """Forgets everybody; how many."""
+
+        def forget() -> int:
+            removed = self.cache.delete_prefix(PREFIX)
+            self.forecast.clear()
+            return removed
+
+        return self._forget(forget)
+
+    def _forget(self, work: Callable[[], int]) -> int:
+        try:
+            return work()
+        except (CacheCoreError, ValueError) as error:
+            self._failed("invalidate", error)
+            raise InvalidationError("permissions may still be there") from error
 
     # -- Metrics ---------------------------------------------------------------------------------
 
@@ -237,6 +259,14 @@ class PermissionCache:
         self.cache.reset_stats()
         with self._lock:
             self.failures = 0
+
+
+def _is_key(text: str) -> bool:
+    """Whether there can be an entry under it: no half of a surrogate pair, and not too long."""
+    try:
+        return len(text.encode()) <= _KEY_SIZE_MAX
+    except UnicodeEncodeError:
+        return False
 
 
 def _name(user: User) -> str:

@@ -9,6 +9,7 @@
     await cache.get("ann", "read", "file:1")
 """
 
+from ..errors import InvalidationError
 from .availability import (
     RedisPolicyCache,
     close_policy_cache,
@@ -29,6 +30,7 @@ __all__ = [
     "OPTIMIZED_TTL",
     "STALE_THRESHOLD_RATIO",
     "Found",
+    "InvalidationError",
     "PolicyCache",
     "PolicyCaches",
     "PolicyMetrics",

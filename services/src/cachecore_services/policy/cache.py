@@ -9,6 +9,7 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from ..errors import InvalidationError
 from .decision import Decision, decoded, encoded
 from .decisions import Decisions
 from .keys import Context, Part, Selection, decision_key
@@ -33,9 +34,11 @@ class _Unkept(Exception):  # noqa: N818  # it tells who waits of a decision that
 class PolicyCache(Decisions):
     """Remembers what a policy engine decided: ``await cache.get("ann", "read", "file:1")``.
 
-    A cache that fails must not stop an authorization: the asynchronous methods raise nothing.  A
-    failure is counted by operation, logged as a warning, and answered like an empty cache would:
-    None, False, 0.  What ``get_or_evaluate`` is told to evaluate may raise, and that alone.
+    A cache that fails must not stop an authorization: the asynchronous methods but for these raise
+    nothing.  A failure is counted by operation, logged as a warning, and answered like an empty cache
+    would: None, False, 0.  ``invalidate`` and ``invalidate_pattern`` raise InvalidationError: nobody may
+    take a failure for "there was nothing to forget".  ``clear_all`` is False then, and ``delete`` is False
+    for either.  What ``get_or_evaluate`` is told to evaluate may raise.
 
     Users, actions and resources are str, int, UUID or members of an Enum; 7 and "7" are one user, as
     are a UUID and its text.  A decision about anything else is not stored and not found: that is a
@@ -131,18 +134,25 @@ class PolicyCache(Decisions):
         """Removes the decisions of a user, an action, a resource, or any of these together.
 
         The number removed.  None stands for any: without an argument all decisions go.
+        InvalidationError if some may still be there.
         """
         try:
             return await self.store.invalidate(Selection(user_id, action, resource))
         except Exception as error:
-            return self._failed("invalidate", error, 0)
+            raise self._not_forgotten("invalidate", error) from error
 
     async def invalidate_pattern(self, pattern: str) -> int:
-        """Removes the decisions whose keys match a glob as Redis reads it; see keys.py."""
+        """Removes the decisions whose keys match a glob as Redis reads it; see keys.py.
+
+        InvalidationError if some may still be there.
+        """
         try:
             return await self.store.invalidate_pattern(pattern)
         except Exception as error:
-            return self._failed("invalidate_pattern", error, 0)
+            raise self._not_forgotten("invalidate_pattern", error) from error
+
+    def _not_forgotten(self, operation: str, error: Exception) -> InvalidationError:
+        return self._failed(operation, error, InvalidationError("decisions may still be there"))
 
     async def clear_all(self) -> bool:
         """Removes every decision; whether that succeeded."""

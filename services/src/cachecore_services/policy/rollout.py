@@ -11,6 +11,7 @@ from hashlib import md5
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from ..errors import InvalidationError
 from .availability import RedisPolicyCache, get_policy_cache
 from .cache import PolicyCache
 from .keys import Part
@@ -105,10 +106,15 @@ class PolicyCaches:
         action: Part | None = None,
         resource: Part | None = None,
     ) -> int:
-        """The number removed from both."""
-        removed = await self.fallback.invalidate(user_id, action, resource)
-        if self.native is not None:
-            removed += await self.native.invalidate(user_id, action, resource)
+        """The number removed from both; InvalidationError if it failed in either, after both were tried."""
+        removed, failure = 0, None
+        for cache in (self.native, self.fallback):
+            try:
+                removed += 0 if cache is None else await cache.invalidate(user_id, action, resource)
+            except InvalidationError as error:
+                failure = error
+        if failure is not None:
+            raise failure
         return removed
 
     @classmethod
