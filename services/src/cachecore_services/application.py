@@ -5,15 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 
 from .dashboard import Board, board_router, monitoring_router
 from .errors import InvalidationError
+from .guard import OwnNames
 from .json_answer import JSONAnswer
 from .settings import ServiceSettings
+
+
+#: For probes and Prometheus, which come under whatever name they know.
+UNDER_ANY_NAME: Final = ("/health", "/health/cache-cleanup", "/metrics")
 
 
 def make_app(
@@ -25,7 +30,8 @@ def make_app(
 ) -> FastAPI:
     """The lifespan puts a ``Board`` at ``app.state.board``."""
     app = FastAPI(title=title, version=version, lifespan=lifespan)
-    app.state.guard = settings.guard()
+    app.state.guard = guard = settings.guard()
+    app.add_middleware(OwnNames, guard=guard, but_for=UNDER_ANY_NAME)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(InvalidationError, _not_forgotten)
     for router in (*routers, _health_router(), monitoring_router()):

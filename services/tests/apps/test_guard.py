@@ -56,8 +56,9 @@ def real(path: str) -> str:
 def test_no_request_under_a_foreign_name(service: str, tmp_path: Path) -> None:
     """Else a page of the web that has its name resolved to us is of the same origin (rebinding)."""
     app = create(service, tmp_path)
+    others = [("GET", path) for path in (*DOCS, "/", "/nothing", "/metrics/", "//metrics")]
     with TestClient(app) as client:
-        for method, path in addresses(app):
+        for method, path in addresses(app) + others:
             for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.x.y"):
                 answer = client.request(method, real(path), headers={"host": host})
                 assert (answer.status_code == 400) is (path not in OPEN), (method, path, host)
@@ -195,6 +196,47 @@ def test_from_outside_there_are_no_operators_without_a_token(
             assert answer.status_code == status
         assert status == 200 or "CACHECORE_OPERATOR_TOKEN" in answer.text
         assert client.get("/health").status_code == client.get("/metrics").status_code == 200
+
+
+FORWARDED = [
+    ("X-Forwarded-For", "203.0.113.9"),
+    ("X-Forwarded-Host", "cache.example.org"),
+    ("X-Forwarded-Proto", "https"),
+    ("Forwarded", "for=203.0.113.9"),
+    ("X-Real-IP", "203.0.113.9"),
+    ("Via", "1.1 proxy"),
+    ("CF-Connecting-IP", "203.0.113.9"),
+]
+
+
+@pytest.mark.parametrize("header", FORWARDED, ids=lambda header: str(header[0]))
+def test_who_comes_by_a_proxy_of_this_machine_is_no_operator(
+    service: str, tmp_path: Path, header: tuple[str, str]
+) -> None:
+    with TestClient(create(service, tmp_path), base_url="http://127.0.0.1:8000") as client:
+        for path in ("/dashboard", "/dashboard/data"):
+            assert client.get(path).status_code == 200
+            assert client.get(path, headers=dict([header])).status_code == 403
+        assert client.get("/health", headers=dict([header])).status_code == 200
+    with TestClient(create(service, tmp_path, operator_token=TOKEN)) as client:
+        known = {"authorization": f"Bearer {TOKEN}"} | dict([header])
+        assert client.get("/dashboard", headers=known).status_code == 200
+
+
+@pytest.mark.parametrize("server", [None, ("/run/cache.sock", None), ("unix:/run/cache.sock", None)])
+def test_who_comes_by_a_socket_file_is_no_operator(
+    service: str, tmp_path: Path, server: tuple[str, None] | None
+) -> None:
+    app = create(service, tmp_path)
+
+    async def bound(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope["server"] = server
+        await app(scope, receive, send)
+
+    with TestClient(bound) as client:
+        assert client.get("/dashboard").status_code == 403
+        assert client.get("/health").status_code == 200
 
 
 def test_monitoring_apart_from_the_dashboard() -> None:
