@@ -236,3 +236,52 @@ async def test_stopping_is_done_within_the_grace_whatever_hangs() -> None:
         assert not at.runner.running and not release.is_set()
         release.set()
         await asyncio.gather(*asking)
+
+
+STUBBORN = """
+import asyncio
+from cachecore_services.maintenance import BackgroundRunner, Every, Job, Runner
+
+async def stubborn(run):
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except BaseException as error:
+            if isinstance(error, GeneratorExit):
+                raise
+
+def late(run):
+    return stubborn(run)
+
+jobs = [
+    Job("stubborn", stubborn, Every(0.01)),
+    Job("late", late, Every(0.01)),
+    Job("timed", stubborn, Every(0.01), timeout=0.02),
+]
+
+async def main():
+    async with Runner(jobs, grace=0.1):
+        await asyncio.sleep(0.3)
+    print("stopped")
+
+HOW
+print("over")
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "asyncio.run(main())",
+        "with BackgroundRunner(Runner(jobs, grace=0.1)): __import__('time').sleep(0.3)",
+    ],
+)
+def test_a_coroutine_that_ignores_every_cancellation_holds_nothing_up(how: str) -> None:
+    """Neither ``stop`` nor the end of the loop, which waits for all tasks that it knows."""
+    command = [sys.executable, "-c", STUBBORN.replace("HOW", how)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0 and "over" in ended.stdout, ended.stderr
+    if "main" in how:
+        assert "stopped" in ended.stdout
+        for name in ("stubborn", "late", "timed"):
+            assert f"{name} ignores that it is cancelled" in ended.stderr

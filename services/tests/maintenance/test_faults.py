@@ -240,3 +240,56 @@ async def test_so_are_those_that_a_blocked_loop_missed() -> None:
         assert len(action.runs) == 2 and at.runner.histories["sweep"].skipped == 2
         await clock.advance(5)
         assert len(action.runs) == 3
+
+
+@pytest.mark.parametrize("where", ["wait", "latest", "look_again"])
+@pytest.mark.parametrize(
+    "error",
+    [asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit, ValueError, StopIteration],
+)
+async def test_whatever_a_schedule_raises_the_job_goes_on(
+    error: type[BaseException], where: str
+) -> None:
+    class Raises:
+        failures = 2
+
+        def fail(self, here: str) -> None:
+            if here == where and self.failures:
+                self.failures -= 1
+                raise error
+
+        @property
+        def look_again(self) -> float:
+            self.fail("look_again")
+            return HOUR
+
+        def wait(self, now: Moment, last: Moment) -> float:
+            self.fail("wait")
+            return last.steady + HOUR - now.steady
+
+        def latest(self, now: Moment, last: Moment) -> Moment:
+            self.fail("latest")
+            return now
+
+    job, action = scripted("sweep", schedule=Raises())
+    async with bench(job) as at:
+        await at.clock.advance(4 * HOUR)
+        assert len(action.runs) >= 2 and at.runner.faults.counts["schedule"] == 2
+        assert at.runner.health()["faults"] == {"schedule": 2}
+        assert ("schedule", "sweep") not in at.runner.faults.standing
+
+
+async def test_a_stray_cancellation_from_a_clock_ends_no_schedule() -> None:
+    class Stray(ManualClock):
+        failures = 2
+
+        async def sleep(self, seconds: float) -> None:
+            if self.failures and seconds > 100:
+                self.failures -= 1
+                raise asyncio.CancelledError
+            await super().sleep(seconds)
+
+    job, action = scripted("sweep", schedule=Every(HOUR))
+    async with bench(job, clock=Stray()) as at:
+        await at.clock.advance(3 * HOUR)
+        assert len(action.runs) >= 2

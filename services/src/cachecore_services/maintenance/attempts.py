@@ -108,6 +108,16 @@ class Attempts:
         while waiting := [work for work in self._late if self._holds_up(work)]:
             await asyncio.wait(waiting)
 
+    def leave(self) -> None:
+        """When the runner has stopped: nobody waits any more for coroutines that do not end.
+
+        Not even ``asyncio.run``, which cancels all tasks that there are, and waits for them without a limit.
+        """
+        for work in self._late:
+            if isinstance(work, asyncio.Task) and not work.done():
+                log.error("%s ignores that it is cancelled, and is left", self._job.name)
+                asyncio._unregister_task(work)
+
     def _holds_up(self, work: asyncio.Future[Any]) -> bool:
         stoppable = isinstance(work, asyncio.Task)
         return not work.done() and (stoppable or not self._ending.is_set())

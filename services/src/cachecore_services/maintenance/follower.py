@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from .clock import Clock, Moment
 from .faults import Faults
@@ -16,6 +17,20 @@ from .workplace import Workplace
 
 
 _MISSED_MAX: Final = 1000
+
+T = TypeVar("T")
+
+
+class _Failed(Exception):
+    """A schedule has raised something, of whatever class."""
+
+
+def _asked(question: Callable[..., T], *moments: Moment) -> T:
+    """What a schedule answers.  Whatever it raises is its own failure, and ends no task of the loop."""
+    try:
+        return question(*moments)
+    except BaseException as error:
+        raise _Failed(f"{type(error).__name__}: {error}") from error
 
 
 class Follower:
@@ -54,7 +69,10 @@ class Follower:
                 late = 0 if trigger == "catch-up" else self._missed(job.schedule, last)
                 self._run(due, trigger, late)
                 last, trigger = due, "schedule"
-            except (Exception, SystemExit, KeyboardInterrupt):
+            except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError):
+                here = asyncio.current_task()
+                if here is not None and here.cancelling():  # the runner stops
+                    raise
                 self._faults.survived(
                     "schedule",
                     "the schedule of %s failed, again in %g s",
@@ -80,7 +98,7 @@ class Follower:
         down = max(0.0, now.wall - before)
         last = Moment(now.wall - down, now.steady - down)
         with suppress(Exception):  # it will fail again where that is seen to
-            if job.schedule.wait(now, last) <= 0:
+            if _asked(job.schedule.wait, now, last) <= 0:
                 return last, "catch-up"
         return last, "schedule"
 
@@ -89,13 +107,14 @@ class Follower:
         extra = self._chance.uniform(0, self._job.jitter)
         while True:
             now = self._clock.now()
-            left = schedule.wait(now, last) + extra
+            left = _asked(schedule.wait, now, last) + extra
             self._faults.passed("schedule", self._job.name)
             self.due = now.steady + left
             if left <= 0:
-                return schedule.latest(now, last)
+                return _asked(schedule.latest, now, last)
             # A little late rather than early: never twice for one moment.
-            await self._clock.sleep(max(0.001, min(left, schedule.look_again)))
+            look_again = _asked(lambda: schedule.look_again)
+            await self._clock.sleep(max(0.001, min(left, look_again)))
 
     def _missed(self, schedule: Schedule, last: Moment) -> int:
         """How many runs were due since ``last`` but for one, if nobody set the clock: the loop was
@@ -104,7 +123,7 @@ class Follower:
         count = 0
         with suppress(Exception):  # it is due all the same
             while count <= _MISSED_MAX:
-                step = schedule.wait(last, last)
+                step = _asked(schedule.wait, last, last)
                 if step <= 0 or last.steady + step > now:
                     break
                 last = Moment(last.wall + step, last.steady + step)

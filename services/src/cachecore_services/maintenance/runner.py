@@ -85,6 +85,7 @@ class Runner:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._chance = random.Random() if chance is None else chance
         self._active: dict[str, Run] = {}
+        self._unended: set[Attempts] = set()  # runs of which something may go on
         self._followers: dict[str, Follower] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._runs: set[asyncio.Task[Any]] = set()  # those that ``stop`` lets end
@@ -115,7 +116,7 @@ class Runner:
             log.warning("the runner runs already")
             return
         if self._forked:
-            self._tasks, self._runs, self._active = set(), set(), {}
+            self._tasks, self._runs, self._active, self._unended = set(), set(), {}, set()
         self._process = os.getpid()
         self.running = True
         self._following = False
@@ -155,8 +156,11 @@ class Runner:
             if rest := set(self._tasks):
                 _, late = await asyncio.wait(rest, timeout=_CANCELLING)
                 for task in late:
-                    log.error("%r does not end, and is left", task.get_name())
+                    task.cancel()  # also from waiting for what does not end
         finally:
+            for attempts in self._unended:
+                attempts.leave()
+            self._unended.clear()
             self._followers.clear()
             self.workplace.step_down(self.jobs)
             self._records.leave_seat()
@@ -317,17 +321,20 @@ class Runner:
                     raise JobRunning(f"{job.name} is run by another process")
 
             attempts = Attempts(job, run, self._clock, self._ending, claim)
+            self._unended.add(attempts)
             try:
                 outcome = await attempts.perform()
             except JobRunning as error:
                 if not answer.done():
                     answer.set_exception(error)
                     answer.exception()  # which the caller may have ceased to wait for
+                self._unended.discard(attempts)
                 return
             self._tell(job, outcome)
             if not answer.done():
                 answer.set_result(outcome)
             await attempts.ended()
+            self._unended.discard(attempts)
 
     def _unperformed(self, job: Job, run: Run, task: asyncio.Task[Any]) -> Outcome:
         """The outcome of a run whose task ended without one."""
