@@ -53,7 +53,18 @@ OF_ITS_OWN = {
     "JWT_ALGORITHM": ["none", "None", "HS999", "hs256"],
     "PERMISSION_CACHE_CLEANUP_CRON": ["every day", "0 0 31 2 *"],
     "POLICY_CACHE_STORE": ["memcached"],
-    "REDIS_URL": ["bogus://:hunter2-hunter2@h", "redis://", "redis://:hunter2-hunter2@h:port"],
+    "REDIS_URL": [
+        "bogus://:hunter2-hunter2@h",
+        "redis://",
+        "redis://:hunter2-hunter2@h:port",
+        "redis://:hunter2-hunter2@h/0?bogus=x",
+        "redis://h/0?bogus=hunter2-hunter2",
+        "redis://h/0?socket_timeout=soon",
+        "redis://h/0?db=first",
+        "redis://:hunter2-hunter2@h/first",
+        "rediss://:hunter2-hunter2@h/0?bogus=x",
+        "unix:///nowhere/socket?bogus=x",
+    ],
 }
 FREE = {"JWT_SECRET_KEY"}  # any text is one
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationInfo, field_validator
 
@@ -24,5 +26,9 @@ class DecisionSettings(ServiceSettings):
     @classmethod
     def _check_redis(cls, given: SecretStr, info: ValidationInfo) -> SecretStr:
         if info.data.get("store") == "redis":
-            checked_address(given.get_secret_value(), "redis", "rediss", "unix")
+            url = given.get_secret_value()
+            checked_address(url, "redis", "rediss", "unix")
+            parts = urlsplit(url)
+            if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*", parts.path):
+                raise ValueError("after the host, an address of Redis has the number of a database")
         return given

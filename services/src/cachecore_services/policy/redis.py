@@ -31,11 +31,17 @@ return false
 
 
 def connect(url: str = "redis://localhost:6379/0") -> Redis:
-    """A client with a pool of connections; ImportError without redis-py."""
+    """A client with a pool of connections, none of which is open yet; ImportError without redis-py.
+
+    ValueError or TypeError for an address that is none, also for options in it that nobody knows.
+    """
     needs("redis", "redis")
     from redis.asyncio import Redis
 
-    return Redis.from_url(url)
+    client = Redis.from_url(url)
+    pool: Any = client.connection_pool
+    pool.connection_class(**pool.connection_kwargs)  # which is where the options are looked at
+    return client
 
 
 def _milliseconds(ttl: float) -> int:
