@@ -70,9 +70,9 @@ class _Request:
 class ObjectSweeper:
     """Controls the sweeper of an ObjectCache: ``cache.sweeper.start()``.
 
-    Nothing depends on it: an expired object is never returned, swept or not, and each write removes a
-    few that have expired.  It is for a cache that is not written to for long.  It is stopped until
-    started, at most one runs for each cache, and closing the cache stops it, as does the end of the
+    Nothing depends on it: an expired object is not returned, swept or not (to the clock's few
+    milliseconds), and each write removes a few that have expired.  It is for a cache that is not
+    written to for long.  It is stopped until started, at most one runs for each cache, and closing the cache stops it, as does the end of the
     interpreter.  Finalizers and ``on_removal`` of what it removes run on its thread.
 
     Every method may be called from any thread, and raises StateError when the sweeper is not in

@@ -24,8 +24,8 @@ class Sweeper:
     """Controls a cache's sweeper: ``cache.sweeper.start()``.
 
     It is a native thread that never runs Python and never takes the GIL.  Nothing depends on it: an
-    expired entry is never returned, swept or not.  It is stopped until started, at most one
-    runs for each cache, and closing the cache stops it.
+    expired entry is not returned, swept or not (to the clock's few milliseconds).  It is stopped until
+    started, at most one runs for each cache, and closing the cache stops it.
 
     Every method may be called from any thread, and raises StateError when the sweeper is not in
     a state for it.  Durations are seconds or a timedelta.
