@@ -72,8 +72,9 @@ class ObjectSweeper:
 
     Nothing depends on it: an expired object is not returned, swept or not (to the clock's few
     milliseconds), and each write removes a few that have expired.  It is for a cache that is not
-    written to for long.  It is stopped until started, at most one runs for each cache, and closing the cache stops it, as does the end of the
-    interpreter.  Finalizers and ``on_removal`` of what it removes run on its thread.
+    written to for long.  It is stopped until started, at most one runs for each cache, and closing
+    the cache stops it, as does the end of the interpreter.  Finalizers and ``on_removal`` of what it
+    removes run on its thread.
 
     Every method may be called from any thread, and raises StateError when the sweeper is not in
     a state for it, or no thread can be started here.  Durations are seconds or a timedelta.
