@@ -42,7 +42,7 @@ from fastapi import Depends, HTTPException, Request
 from .json_answer import JSONAnswer
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_NOT_OURS: Final = "not a name of this service: see CACHECORE_ALLOWED_HOSTS"
+_NOT_OURS: Final = "Host is not a name of this service; see CACHECORE_ALLOWED_HOSTS"
 _PORTS: Final = {"http": "80", "https": "443"}
 
 
