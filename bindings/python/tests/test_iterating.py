@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -109,9 +110,13 @@ def test_whatever_other_threads_write_what_stays_is_seen(cache: Any) -> None:
             cache[b"more %d" % (number % 50)] = b"y"
             cache.delete(b"more %d" % ((number + 25) % 50))
 
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
     writing = threading.Thread(target=write)
     writing.start()
     try:
+        for _ in range(50):
+            assert next(iter(cache)) is not None
         for _ in range(20):
             seen = list(cache)
             assert len(seen) == len(set(seen))
@@ -119,6 +124,7 @@ def test_whatever_other_threads_write_what_stays_is_seen(cache: Any) -> None:
     finally:
         ended.set()
         writing.join()
+        sys.setswitchinterval(interval)
 
 
 def test_a_closed_cache_says_so_at_once(cache: Any) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from itertools import islice
+from operator import attrgetter
 from struct import Struct
 from typing import Any, Final, TypeVar, overload
 
@@ -294,20 +295,25 @@ class ObjectStore(ObjectClaims[K, V]):
         if self._handle.value is None:
             raise self._failure("cachecore_scan", _native.E_ARGUMENT)
         size = 2 * limit
-        while True:
-            slots = list(islice(self._slots.values(), size or None))  # in the order of storing
-            live = islice(filter(self._is_live, slots), limit or None)
-            found = [(slot.key, slot.value) for slot in live]
-            if len(slots) < size or not size or len(found) == limit:
+        while 0 < size < len(self._slots):
+            with changing:  # so that what is being replaced is not missed
+                first = [slot for slot in islice(self._slots.values(), size) if self._has(slot)]
+            found = list(islice(self._live(first), limit))
+            if len(found) == limit:
                 return found
-            size *= 4  # many have been replaced, and not yet been taken out
+            size *= 4  # many have been replaced or have expired, and not yet been taken out
+        slots = [slot for alike in list(self._table.values()) for slot in alike]
+        slots.sort(key=attrgetter("ticket"))
+        return list(islice(self._live(slots), limit or None))
 
-    def _is_live(self, slot: Slot[K, V]) -> bool:
+    def _has(self, slot: Slot[K, V]) -> bool:
         hashed, _ = ID.unpack(slot.id)
-        alike = self._table.get(hashed, ())
-        return any(one is slot for one in alike) and (
-            _native.contains(self._handle, slot.id, ID_SIZE) == _native.OK
-        )
+        return any(one is slot for one in self._table.get(hashed, ()))
+
+    def _live(self, slots: list[Slot[K, V]]) -> Iterator[tuple[K, V]]:
+        for slot in slots:
+            if _native.contains(self._handle, slot.id, ID_SIZE) == _native.OK:
+                yield slot.key, slot.value
 
     def _entry(self, id: bytes) -> tuple[K, V, int] | None:
         """Key, value and weight of a live entry; None for a miss."""
