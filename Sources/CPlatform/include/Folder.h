@@ -1,66 +1,41 @@
 /*
  * Folder.h - files by their names in a folder that is open, so that what is
  * written beside a file is in the same folder whatever is renamed meanwhile.
- * SharedMemory.h has the files that are mapped.
+ * SharedMemory.h has the rest of what is done with files, and says what these
+ * functions give.
  */
 #ifndef FOLDER_H
 #define FOLDER_H
 
-#include "CPlatform.h"
-
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-
-/*
- * Bare system calls, for libc's functions of the same names are cancellation
- * points.  0 or a number that is not negative, or the error's number, negative.
- * Those that a signal may interrupt are tried again.
- */
-#define PLATFORM_RESULT(call)                       \
-  long result;                                      \
-  do result = (call);                               \
-  while (result < 0 && errno == EINTR);             \
-  return result < 0 ? -(long)errno : result
+#include "SharedMemory.h"
 
 PLATFORM_INLINE long platform_open(int folder, const char *path, int flags,
                                    unsigned mode) {
-  PLATFORM_RESULT(syscall(SYS_openat, folder, path, flags | O_CLOEXEC, mode));
+  PLATFORM_RETRIED(syscall(SYS_openat, folder, path, flags | O_CLOEXEC, mode));
 }
 
 /* Opens a folder for its name alone, which needs no permission to list it.  (A
  * number, for fcntl.h has the name only among GNU's extensions.) */
 #define PLATFORM_PATH_ONLY 010000000
 
-/* Not tried again: the descriptor is closed whatever the result. */
-PLATFORM_INLINE void platform_close(int file) { syscall(SYS_close, file); }
-
-PLATFORM_INLINE long platform_read(int file, void *to, size_t size,
-                                   uint64_t offset) {
-  PLATFORM_RESULT(syscall(SYS_pread64, file, to, size, offset));
-}
-
 /* What would be beyond the process's limit is an error here, and no signal. */
 PLATFORM_INLINE long platform_write(int file, const void *from, size_t size,
                                     uint64_t offset) {
-  struct rlimit limit;
-  if (syscall(SYS_getrlimit, RLIMIT_FSIZE, &limit) == 0 &&
-      limit.rlim_cur != RLIM_INFINITY && offset + size > limit.rlim_cur)
-    return -EFBIG;
-  PLATFORM_RESULT(syscall(SYS_pwrite64, file, from, size, offset));
+  if (offset + size > platform_file_size_limit()) return -EFBIG;
+  return platform_write_file(file, from, size, offset);
 }
 
 PLATFORM_INLINE long platform_sync(int file) {
-  PLATFORM_RESULT(syscall(SYS_fsync, file));
+  PLATFORM_RETRIED(syscall(SYS_fsync, file));
 }
 
 PLATFORM_INLINE long platform_rename_in(int folder, const char *from,
                                      const char *to) {
-  PLATFORM_RESULT(syscall(SYS_renameat, folder, from, folder, to));
+  PLATFORM_RETRIED(syscall(SYS_renameat, folder, from, folder, to));
 }
 
 PLATFORM_INLINE long platform_unlink_in(int folder, const char *name) {
-  PLATFORM_RESULT(syscall(SYS_unlinkat, folder, name, 0));
+  PLATFORM_RETRIED(syscall(SYS_unlinkat, folder, name, 0));
 }
 
 typedef struct platform_file_kind {

@@ -321,5 +321,4 @@ PLATFORM_INLINE platform_entry_t platform_directory_entry(const void *at) {
   return out;
 }
 
-#undef PLATFORM_RETRIED
 #endif /* SHAREDMEMORY_H */

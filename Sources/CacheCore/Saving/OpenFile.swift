@@ -4,7 +4,7 @@ import CPlatform
 struct OpenFile: ~Copyable {
   private let descriptor: Int32
 
-  deinit { platform_close(descriptor) }
+  deinit { platform_close_file(descriptor) }
 
   private init(_ descriptor: Int32) { self.descriptor = descriptor }
 
@@ -40,7 +40,7 @@ struct OpenFile: ~Copyable {
     guard let start = bytes.baseAddress else { return true }
     var done = 0
     while done < bytes.count {
-      let result = platform_read(
+      let result = platform_read_file(
         descriptor, start + done, bytes.count - done, offset + UInt64(done))
       if result <= 0 { return false }
       done += result
