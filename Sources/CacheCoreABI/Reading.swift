@@ -40,14 +40,25 @@ private func get(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?
 ) -> cachecore_status_t {
+  callReading(cache, key, key_size, buffer, capacity, size_out) { cache, key, buffer, size in
+    cache.getAnyway(key, cache.route(key), at: cache.clock.coarse, into: buffer, size: &size)
+  }
+}
+
+/// Runs an entry point that copies the value of a key to a buffer.
+@inline(__always)
+private func callReading(
+  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ keySize: Int,
+  _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?,
+  _ body: (Cache, UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer, inout Int) -> Outcome
+) -> cachecore_status_t {
   var size = 0
   defer { size_out?.pointee = size }
-  return call(cache, key, key_size) { cache, key in
+  return call(cache, key, keySize) { cache, key in
     guard size_out != nil, let buffer = CacheCoreABI.buffer(buffer, capacity) else {
       return .argument
     }
-    return cache.getAnyway(
-      key, cache.route(key), at: cache.clock.coarse, into: buffer, size: &size)
+    return body(cache, key, buffer, &size)
   }
 }
 
@@ -56,13 +67,8 @@ public func cachecore_peek(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int,
   _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ size_out: UnsafeMutablePointer<Int>?
 ) -> cachecore_status_t {
-  var size = 0
-  defer { size_out?.pointee = size }
-  return call(cache, key, key_size) { cache, key in
-    guard size_out != nil, let buffer = CacheCoreABI.buffer(buffer, capacity) else {
-      return .argument
-    }
-    return cache.peek(key, into: buffer, size: &size)
+  callReading(cache, key, key_size, buffer, capacity, size_out) { cache, key, buffer, size in
+    cache.peek(key, into: buffer, size: &size)
   }
 }
 
