@@ -14,7 +14,7 @@ import Synchronization
 //           (Shard+Recover.swift), which ends them and keeps the entries.
 //   seen:   somebody gave up. The next holder clears that.
 //
-// Readers take no lock and are not held up; the word costs a hit one instruction. Once one
+// Readers take no lock and are not held up; the word costs a hit two instructions. Once one
 // has given up on a process, `stalledBy` names it, and who comes later does not wait so
 // long. Whoever sets the word does so before its own call ends, and whoever takes the lock
 // looks at it afterwards. So if a write was given up, no later read finds what it would
