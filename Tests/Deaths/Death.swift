@@ -70,7 +70,7 @@ final class Death {
     RegionPage.space(in: world.cache.region.base).pointee.lock.store(0, ordering: .relaxed)
     world.cache.handle.resizeLock.reset()
     reap(world)
-    world.cache.settleBudgets()
+    Shard.settleBudgets(of: world.cache.region)
     check(world)
     writeOn(world)
     checkVersions(world)
