@@ -169,8 +169,9 @@ static void readers(int rounds) {
 
 static void coming(int rounds) {
   cachecore_t *cache = opened(true, LARGE), *second;
-  double attach[64], reopen[64], first[64];
-  char key[24];
+  double attach[64], reopen[64], read[64], first[64];
+  char key[24], buffer[64];
+  size_t size;
   fill(cache, LARGE);
   for (int i = 0; i < rounds; i++) {
     double begin = seconds(CLOCK_MONOTONIC);
@@ -186,6 +187,12 @@ static void coming(int rounds) {
     reopen[i] = (seconds(CLOCK_MONOTONIC) - begin) * 1e3;
     begin = seconds(CLOCK_MONOTONIC);
     for (unsigned k = 0; k < 64; k++) {
+      key_of(key, LARGE / 64 * k);
+      cachecore_get(second, key, 16, buffer, sizeof buffer, &size);
+    }
+    read[i] = (seconds(CLOCK_MONOTONIC) - begin) * 1e3;
+    begin = seconds(CLOCK_MONOTONIC);
+    for (unsigned k = 0; k < 64; k++) {
       key_of(key, k);
       cachecore_set(second, key, 16, value, sizeof value, 3600000);
     }
@@ -193,6 +200,7 @@ static void coming(int rounds) {
     cachecore_close(second);
   }
   print("open after all had gone, 1 M entries", reopen, rounds, "ms");
+  print("  and then 64 gets", read, rounds, "ms");
   print("  and then a set in every shard", first, rounds, "ms");
   unlink(path);
 }

@@ -169,6 +169,13 @@ PLATFORM_INLINE long platform_punch(int32_t fd, uint64_t at, uint64_t size) {
               size));
 }
 
+/* Where the first hole of a file is from there on: at its end, if there is no
+ * other. */
+PLATFORM_INLINE long platform_next_hole(int32_t fd, uint64_t at) {
+  enum { PLATFORM_SEEK_HOLE = 4 };
+  PLATFORM_RETRIED(syscall(SYS_lseek, fd, at, PLATFORM_SEEK_HOLE));
+}
+
 PLATFORM_INLINE long platform_read_file(int32_t fd, void *to, size_t size,
                                         uint64_t at) {
   PLATFORM_RETRIED(syscall(SYS_pread64, fd, to, size, at));

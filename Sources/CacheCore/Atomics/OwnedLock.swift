@@ -13,6 +13,8 @@ import Synchronization
 /// without a limit.
 package struct OwnedLock {
   package static let privateOwner: UInt32 = 1
+  /// Of a process that only looks at a shared cache, and takes no lock there.
+  package static let readOnlyOwner: UInt32 = 2
   private static let waiters: UInt32 = 1 << 31
 
   private let word: UnsafeMutablePointer<Atomic<UInt32>>

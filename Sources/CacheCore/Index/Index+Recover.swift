@@ -36,7 +36,7 @@ extension Index {
     checkTable()
     if isAlone { resetPins() }
     raiseVersions()
-    let chainable = overflowSpan.chargedEnd / UInt64(Bucket.size)
+    let chainable = UInt64(overflowCount)
     // Where nobody looks, the version of an overflow bucket: whether it is in a chain.
     forEachOverflow(chainable) { $0.version.relaxed = 0 }
     var entries: UInt64 = 0
@@ -49,7 +49,7 @@ extension Index {
       unlinkEmpty(first)
       changeVersion(first)
     }
-    clearNext(after: count, isAlone)
+    isAlone ? clearAll(after: count) : clearNext(after: count)
     collectOverflow(chainable)
     return entries
   }
@@ -65,26 +65,34 @@ extension Index {
       first.next.relaxed = 0
       changeVersion(first)
     }
-    clearNext(after: bucketCount, isAlone)
-    let chainable = overflowSpan.chargedEnd / UInt64(Bucket.size)
+    isAlone ? clearAll(after: bucketCount) : clearNext(after: bucketCount)
+    let chainable = UInt64(overflowCount)
     forEachOverflow(chainable) { $0.version.relaxed = 0 }
     collectOverflow(chainable)
+  }
+
+  /// Overflow buckets that there is memory for.
+  package var overflowCount: UInt32 {
+    let end = min(overflowSpan.chargedEnd, overflowSpan.extent)
+    return UInt32(truncatingIfNeeded: end / UInt64(Bucket.size))
   }
 
   // MARK: Steps
 
   /// A size that the table cannot have was never stored by us: then it is that of an
   /// empty one.
-  private func checkTable() {
-    let mask = UInt64(truncatingIfNeeded: UInt32(truncatingIfNeeded: table.relaxed))
-    let (count, unsplit) = (UInt64(bucketCount), UInt64(baseBuckets) * (mask + 1))
-    let end = min(bucketsSpan.chargedEnd, bucketsSpan.extent)
-    if mask & (mask + 1) == 0, count >= unsplit, count <= 2 * unsplit,
-      count * UInt64(Bucket.size) <= end
-    {
-      return
-    }
+  package func checkTable() {
+    if isTableSane { return }
     table.pointee.store(UInt64(baseBuckets) << 32, ordering: .releasing)
+  }
+
+  package var isTableSane: Bool {
+    let table = table.relaxed
+    let mask = UInt64(UInt32(truncatingIfNeeded: table))
+    let (count, unsplit) = (table >> 32, UInt64(baseBuckets) * (mask + 1))
+    let end = min(bucketsSpan.chargedEnd, bucketsSpan.extent)
+    return mask & (mask + 1) == 0 && count >= unsplit && count <= 2 * unsplit
+      && count * UInt64(Bucket.size) <= end
   }
 
   /// Versions to come are above all that buckets have, as far as numbers that begin anew
@@ -201,13 +209,18 @@ extension Index {
   }
 
   /// The bucket beyond the last, which was about to be one, or was one just now.
-  private func clearNext(after count: UInt32, _ isAlone: Bool) {
+  private func clearNext(after count: UInt32) {
     guard UInt64(count) + 1 <= bucketsSpan.chargedEnd / UInt64(Bucket.size) else { return }
     let next = bucket(count)
     for slot in 0..<Bucket.slotCount { next.clear(slot) }
     next.next.relaxed = 0
-    if isAlone { next.pins.relaxed = 0 }
     changeVersion(next)
+  }
+
+  /// All beyond the last, where anything may be.
+  private func clearAll(after count: UInt32) {
+    let end = UInt32(min(bucketsSpan.chargedEnd, bucketsSpan.extent) / UInt64(Bucket.size))
+    for number in count..<max(count, end) { memset(bucket(number).base, 0, Bucket.size) }
   }
 
   /// Makes every overflow bucket that is in no chain a free one.

@@ -1,3 +1,5 @@
+import Synchronization
+
 // A walk through the table in an order that growth does not disturb, for scans
 // that are resumed when buckets have been split or joined meanwhile.
 
@@ -26,6 +28,21 @@ extension Index {
     let width = UInt64(1) << UInt64(32 - bits)
     let start = position & ~(width - 1)
     return (bucket(number), start + width)
+  }
+
+  /// Calls `body` with each reference in a bucket's chain, for a reader without the lock: as
+  /// far as there are overflow buckets, and not for ever.
+  func forEachRef(in first: Bucket, overflow: UInt32, _ body: (Ref) -> Void) {
+    var bucket = first
+    for _ in 0..<Index.chainMax {
+      for slot in 0..<Bucket.slotCount where bucket.tag(slot).relaxed != 0 {
+        let ref = bucket.ref(slot).pointee.load(ordering: .acquiring)
+        if ref != 0 { body(ref) }
+      }
+      let next = bucket.next.pointee.load(ordering: .acquiring)
+      if next == 0 || next > overflow { return }
+      bucket = overflowBucket(next)
+    }
   }
 
   @inline(__always)

@@ -113,19 +113,21 @@ package struct Index {
   package struct Probe {
     private let index: Index
     private let tag: UInt8
+    private let overflow: UInt32
     private let first: Bucket
     private var bucket: Bucket
     private var matches: Bucket.Matches
     private var bucketsLeft: Int
     private var number = 0
-    /// Whether it ended at the limit: a reader without the lock may stray from chain
-    /// to chain.
+    /// Whether it ended at the limit, or before what is no overflow bucket: a reader without
+    /// the lock may stray from chain to chain.
     package private(set) var isStray = false
 
     @inline(__always)
-    fileprivate init(_ index: Index, _ first: Bucket, tag: UInt8, limit: Int) {
+    fileprivate init(_ index: Index, _ first: Bucket, tag: UInt8, limit: Int, overflow: UInt32) {
       self.index = index
       self.tag = tag
+      self.overflow = overflow
       self.first = first
       bucket = first
       matches = first.slots(tagged: tag)
@@ -145,7 +147,7 @@ package struct Index {
         let next = bucket.next.pointee.load(ordering: .acquiring)
         if next == 0 { return nil }
         bucketsLeft &-= 1
-        if bucketsLeft == 0 {
+        if bucketsLeft == 0 || next > overflow {
           isStray = true
           return nil
         }
@@ -161,10 +163,13 @@ package struct Index {
     }
   }
 
-  /// Looks in the bucket's chain, `limit` buckets of it at most.
+  /// Looks in the bucket's chain, `limit` buckets of it at most, of which so many are
+  /// overflow buckets as there can be.
   @inline(__always)
-  package func probe(_ first: Bucket, tag: UInt8, limit: Int = Int.max) -> Probe {
-    Probe(self, first, tag: tag, limit: limit)
+  package func probe(
+    _ first: Bucket, tag: UInt8, limit: Int = Int.max, overflow: UInt32 = UInt32.max
+  ) -> Probe {
+    Probe(self, first, tag: tag, limit: limit, overflow: overflow)
   }
 
   /// Whether the bucket for `hash` refers to `ref`; the slot. For the holder of

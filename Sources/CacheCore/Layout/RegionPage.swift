@@ -59,7 +59,7 @@ package struct SharingWords: ~Copyable {
 /// What a region is: written once when it is made, only read afterwards.
 package struct RegionHeader {
   package static let magic: UInt64 = 0x6361_6368_6563_6F72  // "cachecor"
-  package static let layoutVersion: UInt32 = 10
+  package static let layoutVersion: UInt32 = 11
 
   /// "cachecor", as a number.
   package var magic: UInt64

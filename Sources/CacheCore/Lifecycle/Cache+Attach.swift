@@ -3,33 +3,6 @@ import Synchronization
 
 // A cache on a region that is filled already, by whom nobody knows.
 
-/// The pages of a region that are somebody's.
-private struct TakenPages: ~Copyable {
-  private let words: UnsafeMutablePointer<UInt64>
-  private let pages: UInt64
-
-  init?(pages: UInt64) {
-    guard let memory = calloc(Int(pages / 64 + 1), 8) else { return nil }
-    words = memory.assumingMemoryBound(to: UInt64.self)
-    self.pages = pages
-  }
-
-  deinit { free(words) }
-
-  /// Whole pages for a run; false if they are not there, or another's.
-  func take(_ run: Range<UInt64>) -> Bool {
-    let page = UInt64(Geometry.page)
-    let (first, last) = (run.lowerBound / page, (run.upperBound + page - 1) / page)
-    guard run.lowerBound % page == 0, last <= pages else { return false }
-    for number in first..<last {
-      let (word, bit) = (Int(number / 64), UInt64(1) << (number % 64))
-      if words[word] & bit != 0 { return false }
-      words[word] |= bit
-    }
-    return true
-  }
-}
-
 extension Cache {
   /// Opens a cache on a region that is already filled: a copy of another's, at
   /// whatever address, or what is said to be one. The region becomes the cache's
@@ -72,12 +45,8 @@ extension Cache {
   /// Finds every part of a region whose header is right.
   private static func restore(_ region: Region, recovers: Bool) throws(CorruptRegion) {
     let header = region.header.pointee
-    let space = RegionPage.space(in: region.base)
-    Lock(space.pointee.lock.word).reset()
-    guard let taken = TakenPages(pages: space.pointee.used / UInt64(Geometry.page)) else {
-      throw CorruptRegion(what: "memory to check the region with")
-    }
-    try require(taken.take(0..<header.geometry.fixedSize), "what the region begins with")
+    Lock(RegionPage.space(in: region.base).pointee.lock.word).reset()
+    let taken = try TakenPages.of(region)
     for number in 0..<header.shardCount {
       ShardMemory.locate(number, of: region)
       let shard = Shard(region: region, number: number)

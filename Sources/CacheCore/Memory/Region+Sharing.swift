@@ -8,6 +8,9 @@ extension Region {
   /// that its parts may ever be.
   package var isShared: Bool { owner != OwnedLock.privateOwner }
 
+  /// Whether this process cannot write to it.
+  package var isReadOnly: Bool { owner == OwnedLock.readOnlyOwner }
+
   /// Who this process is to locks in the region.
   package var owner: UInt32 { RegionMap.words(in: map).pointee.owner }
 
@@ -71,6 +74,18 @@ extension Region {
   package func commit(_ address: UnsafeMutableRawPointer, _ bytes: UInt64) -> Bool {
     let start = address.alignedDown(toMultipleOf: Geometry.page)
     return file.commit(start, Geometry.roundedToPages(UInt64(address - start) + bytes))
+  }
+
+  /// Whether there is memory behind all of these pages, as the file system says.
+  func isCommitted(_ address: UnsafeMutableRawPointer, _ bytes: UInt64) -> Bool {
+    let start = UInt64(address.alignedDown(toMultipleOf: Geometry.page) - base)
+    return file.isBacked(from: start, to: UInt64(address - base) + bytes)
+  }
+
+  /// Gives back the memory behind whole pages of a shared region that nobody else has: a
+  /// reader that comes late need not be thought of.
+  func clearAlone(_ address: UnsafeMutableRawPointer, _ bytes: UInt64) -> Bool {
+    platform_remove_pages(address, Int(bytes)) == 0
   }
 
   /// Gives back the memory behind whole pages of any region, which read as zeros from then

@@ -33,6 +33,10 @@ package struct ShardMemory {
     @inline(__always) get { owner != OwnedLock.privateOwner }
   }
 
+  /// Whether this process has a shared region that it cannot write to.
+  @inline(__always)
+  package var isReadOnly: Bool { owner == OwnedLock.readOnlyOwner }
+
   package var isForked: Bool {
     get { ShardMap.words(in: map).pointee.isForked != 0 }
     nonmutating set { ShardMap.words(in: map).pointee.isForked = newValue ? 1 : 0 }

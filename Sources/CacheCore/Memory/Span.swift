@@ -89,25 +89,26 @@ package struct Span {
     return commit(to: size + Span.commitStep) || commit(to: size)
   }
 
-  private func commit(to size: UInt64) -> Bool {
+  /// `mayBe`: all of it may have memory already.
+  private func commit(to size: UInt64, mayBe: Bool = false) -> Bool {
     let start = max(state.pointee.committedEnd, fixedSize)
     let end = min(extent, Geometry.roundedToPages(size))
-    guard region.commit(address(start), end - start) else { return false }
+    if !(mayBe && region.isCommitted(address(start), end - start)) {
+      guard region.commit(address(start), end - start) else { return false }
+    }
     state.pointee.committedEnd = end
     return true
   }
 
-  /// The same for a shared region of which nobody knows what happened to it: there is memory
-  /// behind what is charged, and what was committed beyond is given back.
+  /// The same for a shared region of which nobody knows what happened to it, and which
+  /// nobody else has: there is memory behind what is charged, and nothing beyond.
   func secure() -> Bool {
-    let before = min(state.pointee.committedEnd, extent)
     state.pointee.committedEnd = 0
     if extent == 0 { return true }
-    guard chargedEnd == fixedSize || commit(to: chargedEnd) else { return false }
+    guard chargedEnd == fixedSize || commit(to: chargedEnd, mayBe: true) else { return false }
     let start = Geometry.roundedToPages(max(chargedEnd, UInt64(Geometry.page)))
-    let end = min(before, start + Span.discardStep) / Span.page * Span.page
-    if start < end { _ = region.discard(address(start), Int(end - start)) }
-    return true
+    let end = extent / Span.page * Span.page
+    return start >= end || region.clearAlone(address(start), end - start)
   }
 
   // MARK: Runs

@@ -13,6 +13,10 @@ extension Shard {
   package func recordAccess(
     _ found: Found, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) {
+    if isUnchecked {
+      _ = stripeOfThisThread.recordHit(hash: parts.forIndex, ref: found.ref, place: 0, at: now)
+      return
+    }
     recordAccess(
       found.ref, found.access, place: 0, in: found.bucketVersion, parts, key.baseAddress!,
       key.count, at: now)
@@ -102,7 +106,7 @@ extension Shard {
   private func drainIfAlone(at now: UInt64) {
     let own = stripeOfThisThread
     keepApart(at: now)
-    guard lock.tryAcquire() else { return }
+    guard !isUnchecked, lock.tryAcquire() else { return }
     let other = counters.pointee.lastReader
     counters.pointee.lastReader = ThreadNumber.own
     let isAlone = other == ThreadNumber.own || other == 0 || region.clock.isManual

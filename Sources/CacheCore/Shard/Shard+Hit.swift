@@ -21,13 +21,13 @@ extension Shard {
     _ parts: HashParts, _ key: UnsafeRawPointer, _ keySize: Int, at now: UInt64,
     into buffer: UnsafeMutableRawPointer, _ capacity: UInt64
   ) -> Ordinary? {
+    // There may be something to do first (Shard+Stall.swift): that is not the ordinary case.
+    guard isSettled else { return nil }
     let (index, places) = (index, memory.blocks)
     let table = index.tableNow
     let number = index.number(for: parts.forIndex, in: table)
     let first = index.bucket(number)
-    // Odd, and so no version of an unchanged bucket, if the entries are to be forgotten
-    // (Shard+Stall.swift): that is not the ordinary case.
-    let version = first.version.pointee.load(ordering: .acquiring) | leftToDo
+    let version = first.version.pointee.load(ordering: .acquiring)
     var bucket = first
     while true {
       var slots = bucket.slots(tagged: parts.tag)

@@ -17,6 +17,7 @@ extension Shard {
   package func lease(
     _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) -> LeaseOutcome {
+    guard ensureChecked() else { return .miss }
     while true {
       guard let found = read(parts, key, at: now) else { return .miss }
       guard let ticket = takeTicket(found.ref) else { return .tooMany }

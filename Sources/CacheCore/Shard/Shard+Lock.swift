@@ -103,7 +103,7 @@ extension Shard {
         return nil
       }
     }
-    if isRecovered { settleBudgetsLocked(of: region) }
+    if isRecovered { sumBudgets(of: region) }
     let result = body()
     for number in 0..<count { Shard(region: region, number: number).lock.release() }
     return result
@@ -116,8 +116,9 @@ extension Shard {
     _ = withAllLocks(of: region, isRecovered: true) {}
   }
 
+  /// The same for who has all locks, or is alone.
   @inline(never)
-  private static func settleBudgetsLocked(of region: Region) {
+  static func sumBudgets(of region: Region) {
     var (pages, entries) = (region.header.pointee.fixedPages, UInt64(0))
     for number in 0..<region.header.pointee.shardCount {
       let shard = Shard(region: region, number: number)

@@ -38,6 +38,10 @@ extension Shard {
     /// Whether it is live, or past its deadline and in its window.
     package var freshness = Freshness.live
 
+    package var key: UnsafeRawBufferPointer {
+      UnsafeRawBufferPointer(start: entry.base + access.keyOffset, count: access.keySize)
+    }
+
     /// What it took to compute, as far as that was kept. For one who reads windows.
     package var computeMs: UInt64 = 0
 
@@ -72,11 +76,13 @@ extension Shard {
   ) -> Found? {
     let index = index
     let table = index.tableNow
+    let readable = readable
     let bucket = index.bucket(for: parts.forIndex, in: table)
     let version = bucket.version.pointee.load(ordering: .acquiring)
-    var probe = index.probe(bucket, tag: parts.tag, limit: Index.chainMax)
+    var probe = index.probe(
+      bucket, tag: parts.tag, limit: Index.chainMax, overflow: readable.overflow)
     while let ref = probe.next() {
-      guard let found = match(ref, key, version) else { continue }
+      guard let found = match(ref, key, version, before: readable.blocksEnd) else { continue }
       let served = served(found, at: now, andWindowed)
       if let served { served.copy(into: buffer) }
       isSettled = isUnchanged(bucket, since: version)
@@ -116,18 +122,28 @@ extension Shard {
 
   /// How often a reader tries before it takes the lock.
   private static let attempts = 64
+  /// And how long one waits who cannot: for 10 ms, then it is a miss.
+  private static let napNs: UInt64 = 50_000
+  private static let napsMax = 200
 
   @inline(never)
   private func readAgain(
     _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64,
     into buffer: UnsafeMutableRawBufferPointer, _ andWindowed: Bool
   ) -> Found? {
+    var naps = 0
     while true {
       for _ in 1..<Shard.attempts {
         platform_pause()
         var isSettled = false
         let found = attempt(parts, key, at: now, into: buffer, andWindowed, &isSettled)
         if isSettled { return found }
+      }
+      if memory.isReadOnly {
+        naps += 1
+        if naps > Shard.napsMax { return nil }
+        platform_nap(Shard.napNs)
+        continue
       }
       let read = withLock { readLocked(parts, key, at: now, into: buffer, andWindowed) }
       // Behind one who is stopped it is a miss, unless the cache must not forget: then for
@@ -143,38 +159,47 @@ extension Shard {
   ) -> Found? {
     let bucket = index.bucket(for: parts.forIndex, in: index.table.relaxed)
     guard let slot = find(parts, key),
-      let found = match(slot.ref, key, bucket.version.relaxed),
+      let found = match(slot.ref, key, bucket.version.relaxed, before: UInt64.max),
       let served = served(found, at: now, andWindowed)
     else { return nil }
     served.copy(into: buffer)
     return served
   }
 
-  /// The entry at `ref`, if it is there, has this key and lies where memory is.
+  /// The entry at `ref`, if it is there and has this key.
   @inline(__always)
   private func match(
-    _ ref: Ref, _ key: UnsafeRawBufferPointer, _ bucketVersion: UInt32
+    _ ref: Ref, _ key: UnsafeRawBufferPointer, _ bucketVersion: UInt32, before blocksEnd: UInt64
   ) -> Found? {
+    guard let found = look(at: ref, bucketVersion, before: blocksEnd),
+      found.access.keySize == key.count,
+      platform_equal(found.key.baseAddress!, key.baseAddress!, key.count)
+    else { return nil }
+    return found
+  }
+
+  /// The entry at `ref`, which may be any number, if there is one and it lies where memory is.
+  @inline(__always)
+  func look(at ref: Ref, _ bucketVersion: UInt32, before blocksEnd: UInt64) -> Found? {
     let places = memory.blocks
     let position = places.position(of: ref)
-    let end = ShardMap.arenaEnds.elements(in: memory.map)[position]
+    let end = min(ShardMap.arenaEnds.elements(in: memory.map)[position], blocksEnd)
     let start = UInt64(ref) &* UInt64(Entry.unit)
+    guard start &+ UInt64(Entry.headerSize) < end else { return nil }
     let entry = Entry(places.bases[position] + Int(truncatingIfNeeded: start))
     // The value is on the next line, usually.
     platform_prefetch(entry.base + CacheLine.size)
-    // A block is at least 40 bytes, and what was one once lies in a run.
     let access = Entry.Access(entry.accessWord.pointee.load(ordering: .acquiring))
-    guard access.keySize == key.count, !access.isHole else { return nil }
-    let bytes = start &+ UInt64(access.keyOffset) &+ UInt64(key.count)
+    guard access.keySize > 0, !access.isHole else { return nil }
+    let bytes = start &+ UInt64(access.keyOffset) &+ UInt64(access.keySize)
     guard bytes <= end else { return nil }
-    let keyAt = entry.base + access.keyOffset
-    guard platform_equal(keyAt, key.baseAddress!, key.count) else { return nil }
     let expiry = Entry.Expiry(entry.expiryWord.relaxed)
     let valueSize = entry.valueSize(access, expiry)
     guard valueSize <= end &- bytes else { return nil }
     return Found(
       entry: entry, ref: ref, access: access, expiry: expiry, version: entry.version,
-      valueSize: valueSize, value: keyAt + key.count, bucketVersion: bucketVersion)
+      valueSize: valueSize, value: entry.base + access.keyOffset + access.keySize,
+      bucketVersion: bucketVersion)
   }
 
   // MARK: For the holder of the lock

@@ -42,7 +42,8 @@ extension Shard {
   /// `borrowed` calls its argument with the reference of every value that is out on lease,
   /// of this shard, including those whose release has begun and has not got the lock yet;
   /// it may be called several times. `isAlone`: nobody has the cache open, and whatever was
-  /// leased or pinned is over; then the region may hold anything (CorruptRegion.swift).
+  /// leased or pinned is over; then the region may hold anything (CorruptRegion.swift). A
+  /// shard that is unchecked nobody has come to since that was so (Shard+Check.swift).
   ///
   /// nil if there is no memory: then the shard must not be used before this has been called
   /// again. It takes 16 bytes an entry for a while; where there are no more than a few for
@@ -50,9 +51,10 @@ extension Shard {
   package func recover(
     isAlone: Bool = false, borrowed: ((Ref) -> Void) -> Void = { _ in }
   ) -> Recovery? {
-    let (keepers, isForgotten) = (Keepers(self), isForgotten)
+    let (keepers, isForgotten, isUnchecked) = (Keepers(self), isForgotten, isUnchecked)
+    let isUntouched = isAlone || isUnchecked
     if counters.pointee.versionFloor > Shard.versionMax { counters.pointee.versionFloor = 0 }
-    let entries = index.recover(keepers, isAlone: isAlone)
+    let entries = index.recover(keepers, isAlone: isUntouched)
     guard
       var blocks = (isForgotten ? nil : gather(entries, borrowed, keepers))
         ?? gatherWithout(borrowed, keepers)
@@ -63,7 +65,7 @@ extension Shard {
     let chargedBefore = arena.span.chargedPages
     arena.recover(blocks)
     region.pageBudget.give(chargedBefore &- arena.span.chargedPages)
-    recoverTimes(&blocks, isAlone: isAlone)
+    recoverTimes(&blocks, isAlone: isUntouched)
     blocks.sortByKey()
     policy.recover(blocks)
     let lost = recoverCounters(UInt64(blocks.count))
@@ -72,9 +74,11 @@ extension Shard {
     let removalsLost = removals.state.pointee.lost
     removals.state.pointee = RemovalState(
       first: 0, last: 0, lost: removalsLost <= Shard.countMaxAccepted ? removalsLost : 0)
-    if isAlone { recoverReads() }
-    if isForgotten { finishForgetting() }
-    if isAlone { resetStall() }
+    finish(forgetting: isForgotten, checking: isUnchecked)
+    if isAlone {
+      recoverReads()
+      resetStall()
+    }
     return Recovery(entries: UInt64(blocks.count), lost: lost)
   }
 

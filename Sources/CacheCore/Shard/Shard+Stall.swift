@@ -13,6 +13,8 @@ import Synchronization
 //   settle: a claim or a lease could not be ended. The next holder recovers the shard
 //           (Shard+Recover.swift), which ends them and keeps the entries.
 //   seen:   somebody gave up. The next holder clears that.
+//   check:  nobody has looked at the shard since all processes had gone. The next holder
+//           recovers it (Shard+Check.swift).
 //
 // Readers take no lock and are not held up; the word costs a hit two instructions. Once one
 // has given up on a process, `stalledBy` names it, and who comes later does not wait so
@@ -25,10 +27,10 @@ import Synchronization
 
 extension Shard {
   package enum Stall {
-    /// Makes a bucket's version odd (Shard+Hit.swift).
     package static let forget: UInt32 = 1 << 0
     package static let settle: UInt32 = 1 << 1
     package static let seen: UInt32 = 1 << 2
+    package static let check: UInt32 = 1 << 3
   }
 
   /// Sleeps of 10 ms before a holder is given up that /proc says is stopped, and that it
@@ -40,16 +42,17 @@ extension Shard {
     @inline(__always) get { words.pointee.stall.word }
   }
 
-  /// What the lock's next holder has to do first.
+  /// Whether the lock's next holder has nothing to do first.
   @inline(__always)
-  var leftToDo: UInt32 { stall.relaxed }
-
-  @inline(__always)
-  var isSettled: Bool { leftToDo == 0 }
+  var isSettled: Bool { stall.relaxed == 0 }
 
   /// Whether readers are to find nothing.
   @inline(__always)
-  package var isForgotten: Bool { leftToDo & Stall.forget != 0 }
+  package var isForgotten: Bool { stall.relaxed & Stall.forget != 0 }
+
+  /// Whether the shard may hold anything.
+  @inline(__always)
+  package var isUnchecked: Bool { stall.relaxed & Stall.check != 0 }
 
   /// Whether a holder of the lock who has kept it for so many sleeps is given up.
   func isStalled(_ owner: UInt32, sleeps: Int) -> Bool {
@@ -93,20 +96,26 @@ extension Shard {
   func settle() -> Acquisition {
     words.pointee.stalledBy.word.relaxed = 0
     // First: what is left while this goes on is for the next one.
-    let left = stall.pointee.bitwiseAnd(Stall.forget, ordering: .acquiring).oldValue
-    if left & (Stall.forget | Stall.settle) == 0 { return .taken }
+    let kept = Stall.forget | Stall.check
+    let left = stall.pointee.bitwiseAnd(kept, ordering: .acquiring).oldValue
+    if left & (kept | Stall.settle) == 0 { return .taken }
     recoverWithPatience()
-    return .takenAndRecovered
+    // Checking a shard tells the budgets of all that it changes.
+    return left & (Stall.forget | Stall.settle) == 0 ? .taken : .takenAndRecovered
   }
 
-  /// The entries are forgotten.
-  func finishForgetting() {
-    _ = stall.pointee.bitwiseAnd(~Stall.forget, ordering: .releasing)
+  /// What a recovery began with is done.
+  func finish(forgetting: Bool, checking: Bool) {
+    let done = (forgetting ? Stall.forget : 0) | (checking ? Stall.check : 0)
+    if done != 0 { _ = stall.pointee.bitwiseAnd(~done, ordering: .releasing) }
   }
 
-  /// Forgets what is left to do: it is done, and nobody else is there.
-  func resetStall() {
+  /// Forgets what is left to do but for `what`, when nobody else is there.
+  func resetStall(keeping what: UInt32 = 0) {
     words.pointee.stalledBy.word.relaxed = 0
-    stall.relaxed = 0
+    stall.relaxed &= what
   }
+
+  /// Leaves it to the lock's next holder to check the shard.
+  func leaveToBeChecked() { leave(Stall.check) }
 }

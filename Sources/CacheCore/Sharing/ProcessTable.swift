@@ -186,7 +186,7 @@ package struct ProcessTable {
     let found = ProcessTable.identity(Owner.generation(of: owner), State.alive)
     guard hasEnded(slot) else { return false }
     // If it is no longer what was looked at, then that one is no more.
-    markDead(slot, found)
+    if !file.isReadOnly { markDead(slot, found) }
     return true
   }
 
@@ -257,6 +257,17 @@ package struct ProcessTable {
       lock.release()
     }
     return count
+  }
+
+  /// For the first process after nobody: nothing is left of the others, whose slots are free.
+  package func forgetOthers(_ forget: (_ slot: UInt32) -> Void) {
+    for slot in 0..<slotCount where slot != Owner.slot(of: owner) && isTaken(slot) {
+      forget(slot)
+      let generation = ProcessTable.generation(of: identity(slot).relaxed)
+      reaped(slot).relaxed = generation
+      identity(slot).pointee.store(
+        ProcessTable.identity(generation, State.free), ordering: .releasing)
+    }
   }
 
   /// No more owners than this are reaped in one slot: all but the first of them died while

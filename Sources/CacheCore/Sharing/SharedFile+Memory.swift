@@ -49,6 +49,12 @@ extension SharedFile {
     return platform_allocate(descriptor, UInt64(address - base), bytes) == 0
   }
 
+  /// Whether a stretch of the file has no hole, so that nothing need be committed there.
+  package func isBacked(from start: UInt64, to end: UInt64) -> Bool {
+    guard let descriptor else { return false }
+    return platform_next_hole(descriptor, start) >= Int(end)
+  }
+
   /// Gives whole pages of what is mapped back; they are zeros then, and must be committed
   /// again. False: they stay as they are.
   ///
