@@ -1013,7 +1013,16 @@ enum {
   /* open_shared puts a new file in the place of one that holds a cache or is
    * empty.  Processes that have the old file open keep it. */
   CACHECORE_SHARED_REPLACE = 4,
-  /* This flag is not supported yet: CACHECORE_E_ARGUMENT. */
+  /* open_shared attaches without changing anything, for tools that look at a
+   * cache while others use it, or after them.  The handle is no process of
+   * cachecore_shared_info, takes no lock, and works with a file that this
+   * process may only read.  It can get, peek, contains, ttl, inspect,
+   * get_with_info, get_many, count, stats, scan, shared_info, shared_fd,
+   * get_options and close; all else is CACHECORE_E_STATE.  Its reads are not
+   * counted and do not count as a use.  Its statistics are not of one moment.
+   * Where a writer was killed within a bucket, reads of that bucket miss until
+   * somebody who writes has put it right.  The flags and bounds of the options
+   * do not matter.  A file of another boot is CACHECORE_E_LAYOUT. */
   CACHECORE_SHARED_READ_ONLY = 8
 };
 

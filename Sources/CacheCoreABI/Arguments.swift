@@ -10,19 +10,29 @@ import CacheCore
 /// Runs an entry point on the cache behind a handle: not for NULL, nor for a handle
 /// that has been closed.
 @inline(__always)
-func call(_ cache: OpaquePointer?, _ body: (Cache) -> Outcome) -> cachecore_status_t {
+func call(
+  _ cache: OpaquePointer?, _ need: Need = .writing, _ body: (Cache) -> Outcome
+) -> cachecore_status_t {
   var outcome = Outcome.ok
-  guard let cache = CacheCoreABI.cache(behind: cache, &outcome) else { return outcome.rawValue }
+  guard let cache = CacheCoreABI.cache(behind: cache, &outcome, for: need) else {
+    return outcome.rawValue
+  }
   return body(cache).rawValue
+}
+
+/// What an entry point needs of a cache: one that is open for reading alone has no more.
+enum Need {
+  case reading
+  case writing
 }
 
 /// The same for one that takes a key.
 @inline(__always)
 func call(
-  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ keySize: Int,
+  _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ keySize: Int, _ need: Need = .writing,
   _ body: (Cache, UnsafeRawBufferPointer) -> Outcome
 ) -> cachecore_status_t {
-  call(cache) { cache in
+  call(cache, need) { cache in
     guard let key = CacheCoreABI.key(key, keySize) else { return .argument }
     return body(cache, key)
   }
@@ -32,27 +42,29 @@ func call(
 /// filling it.
 @inline(__always)
 func call<Struct: SizedStruct>(
-  _ cache: OpaquePointer?, filling out: UnsafeMutablePointer<Struct>?,
+  _ cache: OpaquePointer?, filling out: UnsafeMutablePointer<Struct>?, _ need: Need = .writing,
   _ body: (Cache, inout Struct) -> Outcome
 ) -> cachecore_status_t {
   var result = Struct()
   defer { fill(out, with: result) }
-  return call(cache) { cache in
+  return call(cache, need) { cache in
     let outcome = check(out)
     return outcome == .ok ? body(cache, &result) : outcome
   }
 }
 
-/// The cache behind a handle; nil, with the outcome, for NULL and for one that has
-/// been closed.
+/// The cache behind a handle; nil, with the outcome, for NULL, for one that has been
+/// closed, and for one that is not open for what is needed.
 @inline(__always)
-func cache(behind handle: OpaquePointer?, _ outcome: inout Outcome) -> Cache? {
+func cache(
+  behind handle: OpaquePointer?, _ outcome: inout Outcome, for need: Need = .writing
+) -> Cache? {
   guard let handle else {
     outcome = .argument
     return nil
   }
   let opened = CacheHandle(UnsafeMutableRawPointer(handle))
-  guard opened.isOpen else {
+  guard opened.isOpen || (need == .reading && opened.isReadOnly) else {
     outcome = .state
     return nil
   }

@@ -55,7 +55,7 @@ public func cachecore_get_many(
   _ statuses_out: UnsafeMutablePointer<cachecore_status_t>?
 ) -> cachecore_status_t {
   var outcome = Outcome.ok
-  guard let cache = CacheCoreABI.cache(behind: cache, &outcome) else {
+  guard let cache = CacheCoreABI.cache(behind: cache, &outcome, for: .reading) else {
     return refuse(count, as: outcome, statuses_out, sizes: sizes_out)
   }
   if count == 0 { return Outcome.ok.rawValue }
@@ -70,7 +70,11 @@ public func cachecore_get_many(
       statuses.set(i, .argument)
       return
     }
-    statuses.set(i, cache.get(key, route, at: now, into: buffer, size: &sizes_out[i]))
+    let outcome =
+      cache.isReadOnly
+      ? cache.getAnyway(key, route, at: now, into: buffer, size: &sizes_out[i])
+      : cache.get(key, route, at: now, into: buffer, size: &sizes_out[i])
+    statuses.set(i, outcome)
   }
   return statuses.first.rawValue
 }

@@ -57,7 +57,7 @@ extension Options {
 public func cachecore_get_options(
   _ cache: OpaquePointer?, _ options_out: UnsafeMutablePointer<cachecore_options_t>?
 ) -> cachecore_status_t {
-  call(cache, filling: options_out) { cache, result in
+  call(cache, filling: options_out, .reading) { cache, result in
     let options = cache.options
     result.policy = options.policy
     result.flags = options.flags
@@ -75,5 +75,5 @@ public func cachecore_get_options(
 @c @implementation
 public func cachecore_close(_ cache: OpaquePointer?) {
   var outcome = Outcome.ok
-  CacheCoreABI.cache(behind: cache, &outcome)?.close()
+  CacheCoreABI.cache(behind: cache, &outcome, for: .reading)?.close()
 }

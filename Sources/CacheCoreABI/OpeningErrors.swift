@@ -29,7 +29,6 @@ public func cachecore_open_error() -> UnsafePointer<CChar>? {
     return text("there are a path and an fd, the path is empty or too long, or two flags conflict")
   case .removals: return text("a shared cache has no reports of removals")
   case .maxProcesses: return text("max_processes is above 1023")
-  case .readOnly: return text("CACHECORE_SHARED_READ_ONLY is not supported yet")
   case .missing: return text("there is nothing to attach to")
   case .exists: return text("there is a cache already")
   case .otherFlags:
@@ -46,8 +45,10 @@ public func cachecore_open_error() -> UnsafePointer<CChar>? {
     return text("no memory or locks can be shared on this file system: use a tmpfs or a disk")
   case .foreign: return text("the file is no cache, and is left as it is")
   case .layout: return text("the cache there is damaged, or of another layout or machine")
-  case .otherNamespace, .anotherBoot:
+  case .otherNamespace:
     return text("the processes that have the cache open have another clock: a time namespace")
+  case .anotherBoot:
+    return text("the cache is of an earlier boot: a process that writes must open it first")
   case .fileSystemTooSmall:
     return text("the file system is smaller than max_bytes and what a cache needs for itself")
   case .fileNoSpace: return text("the file system has no room for an empty cache")

@@ -54,7 +54,7 @@ private func callReading(
 ) -> cachecore_status_t {
   var size = 0
   defer { size_out?.pointee = size }
-  return call(cache, key, keySize) { cache, key in
+  return call(cache, key, keySize, .reading) { cache, key in
     guard size_out != nil, let buffer = CacheCoreABI.buffer(buffer, capacity) else {
       return .argument
     }
@@ -105,7 +105,7 @@ public func cachecore_release(_ value: UnsafeMutablePointer<cachecore_value_t>?)
 public func cachecore_contains(
   _ cache: OpaquePointer?, _ key: UnsafeRawPointer?, _ key_size: Int
 ) -> cachecore_status_t {
-  call(cache, key, key_size) { cache, key in cache.contains(key) ? .ok : .miss }
+  call(cache, key, key_size, .reading) { cache, key in cache.contains(key) ? .ok : .miss }
 }
 
 @c @implementation
@@ -115,7 +115,7 @@ public func cachecore_ttl(
 ) -> cachecore_status_t {
   var left: Int64 = 0
   defer { remaining_ms_out?.pointee = left }
-  return call(cache, key, key_size) { cache, key in
+  return call(cache, key, key_size, .reading) { cache, key in
     guard remaining_ms_out != nil else { return .argument }
     guard let remaining = cache.remaining(key) else { return .miss }
     left = remaining
@@ -130,7 +130,7 @@ public func cachecore_inspect(
 ) -> cachecore_status_t {
   var result = cachecore_entry_info_t()
   defer { fill(info_out, with: result) }
-  return call(cache, key, key_size) { cache, key in
+  return call(cache, key, key_size, .reading) { cache, key in
     let outcome = check(info_out)
     guard outcome == .ok else { return outcome }
     guard let info = cache.inspect(key) else { return .miss }
@@ -151,7 +151,7 @@ public func cachecore_get_with_info(
     size_out?.pointee = size
     fill(info_out, with: result)
   }
-  return call(cache, key, key_size) { cache, key in
+  return call(cache, key, key_size, .reading) { cache, key in
     guard size_out != nil, let buffer = CacheCoreABI.buffer(buffer, capacity) else {
       return .argument
     }

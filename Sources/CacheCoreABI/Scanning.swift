@@ -8,14 +8,14 @@ import CacheCore
 func callListing(
   _ cache: OpaquePointer?, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int,
   _ size_out: UnsafeMutablePointer<Int>?, _ count_out: UnsafeMutablePointer<Int>?,
-  _ list: (Cache, inout RecordBuffer) -> Outcome
+  _ need: Need = .writing, _ list: (Cache, inout RecordBuffer) -> Outcome
 ) -> cachecore_status_t {
   var (size, count) = (0, 0)
   defer {
     size_out?.pointee = size
     count_out?.pointee = count
   }
-  return call(cache) { cache in
+  return call(cache, need) { cache in
     guard size_out != nil, UInt(bitPattern: buffer) % 8 == 0,
       let bytes = CacheCoreABI.buffer(buffer, capacity)
     else { return .argument }
@@ -32,7 +32,7 @@ public func cachecore_scan(
   _ prefix_size: Int, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int,
   _ size_out: UnsafeMutablePointer<Int>?, _ count_out: UnsafeMutablePointer<Int>?
 ) -> cachecore_status_t {
-  callListing(cache, buffer, capacity, size_out, count_out) { cache, records in
+  callListing(cache, buffer, capacity, size_out, count_out, .reading) { cache, records in
     guard let cursor, let prefix = value(prefix, prefix_size) else { return .argument }
     return cache.scan(&cursor.pointee, prefix: prefix, into: &records)
   }

@@ -42,7 +42,7 @@ private func open(
 public func cachecore_shared_info(
   _ cache: OpaquePointer?, _ info_out: UnsafeMutablePointer<cachecore_shared_info_t>?
 ) -> cachecore_status_t {
-  call(cache, filling: info_out) { cache, result in
+  call(cache, filling: info_out, .reading) { cache, result in
     guard let info = cache.sharedInfo else { return .state }
     result.processes = info.processes
     result.max_processes = info.maxProcesses
@@ -62,7 +62,7 @@ public func cachecore_shared_fd(
 ) -> cachecore_status_t {
   var descriptor: Int32 = -1
   defer { fd_out?.pointee = descriptor }
-  return call(cache) { cache in
+  return call(cache, .reading) { cache in
     guard fd_out != nil else { return .argument }
     guard let found = cache.sharedDescriptor else { return .state }
     descriptor = found

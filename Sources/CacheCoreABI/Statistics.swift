@@ -6,14 +6,14 @@ import CacheCore
 @c @implementation
 public func cachecore_count(_ cache: OpaquePointer?) -> UInt64 {
   var outcome = Outcome.ok
-  return CacheCoreABI.cache(behind: cache, &outcome)?.count() ?? 0
+  return CacheCoreABI.cache(behind: cache, &outcome, for: .reading)?.count() ?? 0
 }
 
 @c @implementation
 public func cachecore_stats(
   _ cache: OpaquePointer?, _ stats_out: UnsafeMutablePointer<cachecore_stats_t>?
 ) -> cachecore_status_t {
-  call(cache, filling: stats_out) { cache, result in
+  call(cache, filling: stats_out, .reading) { cache, result in
     let reading = cache.statistics()
     result.shard_count = reading.shardCount
     result.entries = reading.entries

@@ -189,7 +189,8 @@ static void what_may_be_there(void) {
   CHECK_INT(open_with(0, CACHECORE_REPORT_REMOVALS, &none),
             CACHECORE_E_ARGUMENT);
   CHECK_INT(open_with(16, 0, &none), CACHECORE_E_ARGUMENT);
-  CHECK_INT(open_with(CACHECORE_SHARED_READ_ONLY, 0, &none),
+  CHECK_INT(open_with(CACHECORE_SHARED_READ_ONLY | CACHECORE_SHARED_REPLACE, 0,
+                      &none),
             CACHECORE_E_ARGUMENT);
   put(cache, "a", "1");
   /* Two handles of one process are two that share it. */

@@ -17,10 +17,15 @@ extension Cache {
     }
     let shard = shard(UInt32(number))
     let position = cursor & (1 << Cache.positionBits - 1)
-    let scanned = shard.withLock {
-      shard.scan(
-        from: position, prefix: prefix, into: &buffer, at: clock.coarse, exactNow: clock.exact)
-    }
+    let (now, exactNow) = (clock.coarse, clock.exact)
+    let scanned: UInt64?? =
+      isReadOnly
+      ? .some(
+        shard.scanUnlocked(
+          from: position, prefix: prefix, into: &buffer, at: now, exactNow: exactNow))
+      : shard.withLock {
+        shard.scan(from: position, prefix: prefix, into: &buffer, at: now, exactNow: exactNow)
+      }
     guard let next = scanned else { return .timeout }
     if buffer.isTooSmall { return .tooSmall }
     if let next {

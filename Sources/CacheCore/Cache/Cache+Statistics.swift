@@ -41,7 +41,7 @@ extension Cache {
   package func count() -> UInt64 {
     var total: UInt64 = 0
     forEachExpiryMarked {
-      total += $0.counters.pointee.entries - $0.wheel.expiredCount
+      total &+= $0.liveCount
     }
     return total
   }
@@ -54,8 +54,13 @@ extension Cache {
   }
 
   /// Calls `body` for each shard, locked, when all that has expired is marked; for one whose
-  /// lock a stopped process holds, as that left it.
+  /// lock a stopped process holds, as that left it, and in a cache that is open for reading
+  /// alone, as it is.
   func forEachExpiryMarked(_ body: (Shard) -> Void) {
+    if region.isReadOnly {
+      forEachShard(body)
+      return
+    }
     forEachShard { shard in
       let isReached = inSlices(shard) { _ in
         guard shard.markExpired(at: clock.coarse, pageLimit: Cache.pagesAtOnce) else {
@@ -73,30 +78,29 @@ extension Cache {
     var (unusedBytes, returnedBytes): (UInt64, UInt64) = (0, 0)
     forEachExpiryMarked { shard in
       let counters = shard.counters.pointee
-      let expired = shard.wheel.expiredCount
-      sum.entries += counters.entries - expired
-      sum.expired += expired
-      sum.stale += shard.wheel.state.pointee.staleCount
-      sum.absent += shard.wheel.state.pointee.absentCount
-      sum.entriesBefore += counters.entriesBefore
-      sum.inserts += counters.inserts
-      sum.updates += counters.updates
-      sum.deletes += counters.deletes
-      sum.evictions += counters.evictions
-      sum.expirations += counters.expirations
-      sum.refused += counters.refused
-      sum.removalsLost += shard.removals.state.pointee.lost
+      sum.entries &+= shard.liveCount
+      sum.expired &+= shard.wheel.expiredCount
+      sum.stale &+= shard.wheel.state.pointee.staleCount
+      sum.absent &+= shard.wheel.state.pointee.absentCount
+      sum.entriesBefore &+= counters.entriesBefore
+      sum.inserts &+= counters.inserts
+      sum.updates &+= counters.updates
+      sum.deletes &+= counters.deletes
+      sum.evictions &+= counters.evictions
+      sum.expirations &+= counters.expirations
+      sum.refused &+= counters.refused
+      sum.removalsLost &+= shard.removals.state.pointee.lost
       for number in 0..<Int(shard.stripeCount) {
-        sum.hits += shard.stripe(number).hits
-        sum.misses += shard.stripe(number).misses
-        sum.staleServed += shard.stripe(number).staleServed
-        sum.absentServed += shard.stripe(number).absentServed
+        sum.hits &+= shard.stripe(number).hits
+        sum.misses &+= shard.stripe(number).misses
+        sum.staleServed &+= shard.stripe(number).staleServed
+        sum.absentServed &+= shard.stripe(number).absentServed
       }
       let arena = shard.arena
       let charged = arena.span.chargedPages * UInt64(Geometry.page)
       let used = arena.state.pointee.usedUnits * UInt64(Entry.unit)
-      unusedBytes += charged > used ? charged - used : 0
-      returnedBytes += arena.state.pointee.returnedPages * UInt64(Geometry.page)
+      unusedBytes &+= charged > used ? charged - used : 0
+      returnedBytes &+= arena.state.pointee.returnedPages * UInt64(Geometry.page)
     }
     sum.shardCount = shardCount
     // Of a later moment than what the shards said.

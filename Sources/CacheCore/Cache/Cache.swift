@@ -45,7 +45,12 @@ package struct Cache {
 
   // MARK: Reading
 
-  /// Copies a value out. `size` is its size if there is one.
+  /// Whether this process has a shared cache that it cannot write to: then reads record
+  /// nothing, and whatever takes a lock must not be called.
+  package var isReadOnly: Bool { handle.isReadOnly }
+
+  /// Copies a value out. `size` is its size if there is one. Not for a cache that is open
+  /// for reading alone, for which `getAnyway` is.
   @inline(__always)
   package func get(
     _ key: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer, size: inout Int
@@ -83,11 +88,11 @@ package struct Cache {
   ) -> Outcome {
     let (shard, parts) = route
     guard let found = shard.read(parts, key, at: now, into: buffer) else {
-      shard.recordMiss(at: now)
+      if !isReadOnly { shard.recordMiss(at: now) }
       size = 0
       return .miss
     }
-    shard.recordAccess(found, parts, key, at: now)
+    if !isReadOnly { shard.recordAccess(found, parts, key, at: now) }
     size = Int(truncatingIfNeeded: found.valueSize)
     return size <= buffer.count ? .ok : .tooSmall
   }
@@ -111,10 +116,10 @@ package struct Cache {
     let now = clock.coarse
     let exactNow = clock.exact
     guard let found = shard.read(parts, key, at: now, into: buffer) else {
-      shard.recordMiss(at: now)
+      if !isReadOnly { shard.recordMiss(at: now) }
       return .miss
     }
-    shard.recordAccess(found, parts, key, at: now)
+    if !isReadOnly { shard.recordAccess(found, parts, key, at: now) }
     info = describe(found, in: shard, at: now, exactNow: exactNow)
     size = Int(truncatingIfNeeded: found.valueSize)
     return size <= buffer.count ? .ok : .tooSmall

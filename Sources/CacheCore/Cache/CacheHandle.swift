@@ -13,6 +13,8 @@ package struct CacheHandle {
     package static let free: UInt64 = 0
     /// "open". Of 31 bits, which a comparison has room for.
     package static let open: UInt64 = 0x6f70_656e
+    /// Open for reading alone.
+    package static let readOnly: UInt64 = 0x7265_6164  // "read"
     /// Closed while values were out on lease.
     package static let orphaned: UInt64 = 0x6f72_7068_616e_6564  // "orphaned"
   }
@@ -34,6 +36,8 @@ package struct CacheHandle {
 
   @inline(__always)
   package var isOpen: Bool { state.relaxed == State.open }
+
+  package var isReadOnly: Bool { state.relaxed == State.readOnly }
 
   package var region: Region {
     @inline(__always) get { Region(base: words.pointee.region, map: words.pointee.map) }

@@ -20,7 +20,6 @@ package enum Refusal: UInt8 {
   case sharingArguments
   case removals
   case maxProcesses
-  case readOnly
   case missing
   case exists
   case otherFlags
@@ -34,7 +33,7 @@ package enum Refusal: UInt8 {
   case foreign
   case layout
   case otherNamespace
-  /// Never seen from outside: the file is begun afresh.
+  /// Only for who may not write; else the file is begun afresh.
   case anotherBoot
   case fileSystemTooSmall
   case fileNoSpace
@@ -74,7 +73,7 @@ package enum Refusal: UInt8 {
       return .access
     case .foreign, .layout, .otherNamespace, .anotherBoot: return .layout
     case .openingTimeout: return .timeout
-    case .noSharingOptions, .sharingArguments, .removals, .maxProcesses, .readOnly: return .argument
+    case .noSharingOptions, .sharingArguments, .removals, .maxProcesses: return .argument
     case .noOptions, .noCacheOut, .structSize, .policy, .flags, .shardCount, .ttlJitter, .noBound,
       .maxBytes:
       return .argument

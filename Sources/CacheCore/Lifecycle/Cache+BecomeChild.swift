@@ -9,6 +9,7 @@ extension Cache {
     let size = file.words.pointee.size
     file.becomeChild()
     guard file.map(size, at: base) == base else { return false }
+    if region.isReadOnly { return true }
     // Under the lock of opening: who finds nobody there takes the region for its own.
     var (refusal, fileRefusal) = (Refusal.memory, FileRefusal.timeout)
     guard

@@ -45,9 +45,11 @@ extension Cache {
   /// still.
   static func adopt(_ region: Region, _ handle: CacheHandle) -> Cache? {
     handle.fill(region: region)
-    handle.state.pointee.store(CacheHandle.State.open, ordering: .releasing)
+    typealias State = CacheHandle.State
+    handle.state.pointee.store(
+      region.isReadOnly ? State.readOnly : State.open, ordering: .releasing)
     if OpenCaches.add(handle, installForkHandlers: Fork.installHandlers) { return Cache(handle) }
-    handle.state.pointee.store(CacheHandle.State.free, ordering: .releasing)
+    handle.state.pointee.store(State.free, ordering: .releasing)
     handle.recycle()
     return nil
   }
@@ -146,9 +148,15 @@ extension Cache {
 
   /// Closes the cache; must be its last call but for releases.
   package func close() {
-    guard handle.isOpen else { return }
+    guard handle.isOpen || handle.isReadOnly else { return }
     sweeper.shutDown()
     OpenCaches.remove(handle)
+    if handle.isReadOnly {
+      handle.state.pointee.store(CacheHandle.State.free, ordering: .releasing)
+      region.free()
+      handle.recycle()
+      return
+    }
     // The region stays until those who wait for claims are woken.
     guard handle.beginWaiting() else { return }
     handle.state.pointee.store(CacheHandle.State.orphaned, ordering: .sequentiallyConsistent)

@@ -15,8 +15,6 @@ package struct SharingOptions {
   /// What cannot be so, with the options of the cache.
   func mistake(with options: Options) -> Refusal? {
     if flags & ~SharedFile.Flag.all != 0 { return .sharingArguments }
-    // A snapshot could not be told from what is half written.
-    if flags & SharedFile.Flag.readOnly != 0 { return .readOnly }
     if maxProcesses > ProcessTable.slotCountMax { return .maxProcesses }
     // The queue of removals is one process's.
     if options.flags & Options.reportRemovals != 0 { return .removals }
@@ -50,6 +48,7 @@ extension Cache {
     }
     ThreadNumber.scatter()
     if let cache = adopt(region, handle) {
+      if region.isReadOnly { return cache }
       cache.endInheritedLeases()
       cache.reapDead()
       return cache
@@ -74,7 +73,7 @@ extension Cache {
     var region: Region?
     if !file.isEmpty {
       region = find(file, options, &refusal)
-      if region == nil, refusal == .anotherBoot {
+      if region == nil, refusal == .anotherBoot, !file.isReadOnly {
         // Of a boot that is over, and perhaps half written back.
         file.unmap()
         refusal = .fileNoSpace
@@ -169,14 +168,14 @@ extension Cache {
       try checkHeader(header, RegionPage.space(in: base), size: size)
       try require(header.geometry.processCount > 0, "processes that can share the region")
     } catch { return nil }
-    if (header.flags ^ options.flags) & RegionHeader.Flag.all != 0 {
+    if !file.isReadOnly, (header.flags ^ options.flags) & RegionHeader.Flag.all != 0 {
       refusal = .otherFlags
       return nil
     }
     guard let region = adopt(file, base, size, shards: header.shardCount, &refusal) else {
       return nil
     }
-    if attach(region, &refusal) { return region }
+    if file.isReadOnly ? look(at: region, &refusal) : attach(region, &refusal) { return region }
     processesLeave(region)
     region.freeMap()
     return nil
@@ -193,9 +192,10 @@ extension Cache {
     if !isOfThisBoot { region.beginBoot() }
     region.setOpen()
     do throws(CorruptRegion) {
+      let taken = try TakenPages.of(region)
       for number in 0..<region.header.pointee.shardCount {
         ShardMemory.locate(number, of: region)
-        try ShardMemory(region, number).restore { _ in true }
+        try ShardMemory(region, number).restore { taken.take($0) }
       }
       if isAlone { try revive(region) }
       return true
@@ -205,9 +205,32 @@ extension Cache {
     }
   }
 
+  /// Attaches without a slot, to read alone. Nothing was checked if nobody has the cache
+  /// open, and others change it if somebody has: it is read with care (Shard+Check.swift).
+  private static func look(at region: Region, _ refusal: inout Refusal) -> Bool {
+    guard region.isOfThisBoot else {
+      refusal = region.processes.count == 0 ? .anotherBoot : .otherNamespace
+      return false
+    }
+    region.setOwner(OwnedLock.readOnlyOwner)
+    do throws(CorruptRegion) {
+      try checkWords(region)
+      let taken = try TakenPages.of(region)
+      for number in 0..<region.header.pointee.shardCount {
+        ShardMemory.locate(number, of: region)
+        try ShardMemory(region, number).restore { taken.take($0) }
+        try require(Shard(region: region, number: number).index.isTableSane, "the index")
+      }
+      return true
+    } catch {
+      refusal = .layout
+      return false
+    }
+  }
+
   /// The first after nobody: whatever ended those before may have been in the middle of
-  /// something, and the file may have been damaged since. Each shard is checked and put
-  /// right before anybody uses it.
+  /// something, and the file may have been damaged since. What all shards have in common is
+  /// put right here; each of them is when its lock is first taken (Shard+Check.swift).
   private static func revive(_ region: Region) throws(CorruptRegion) {
     let space = RegionPage.space(in: region.base)
     Lock(space.pointee.lock.word).reset()
@@ -224,14 +247,11 @@ extension Cache {
     for number in 0..<region.header.pointee.shardCount {
       let shard = Shard(region: region, number: number)
       try require(shard.memory.secure(), "memory behind what a shard has")
-      shard.lock.reset()
-      shard.acquire()
-      let recovery = shard.recover(isAlone: true)
-      shard.lock.release()
-      try require(recovery != nil, "memory to check the region with")
+      shard.leaveUnchecked()
     }
-    Shard.settleBudgets(of: region)
+    Shard.sumBudgets(of: region)
     BorrowTickets(region).forgetAll()
+    region.processes.forgetOthers { PinTickets(region).forget(of: $0) }
     region.sharing.pointee.isWarm.word.relaxed = region.entriesUsed.relaxed > 0 ? 1 : 0
   }
 

@@ -22,7 +22,7 @@ enum Fork {
 
   private static func forEachCache(_ body: (Cache) -> Void) {
     // One that could not be shared anew is listed, and closed.
-    OpenCaches.forEach { if $0.isOpen { body(Cache($0)) } }
+    OpenCaches.forEach { if $0.isOpen || $0.isReadOnly { body(Cache($0)) } }
   }
 
   /// Fork handlers of others run while the locks are held, and one of them may call
@@ -55,7 +55,7 @@ enum Fork {
       cache.handle.resizeLock.reset()
     }
     OpenCaches.lock.reset()
-    forEachCache { $0.sweeper.adoptAfterFork() }
+    forEachCache { if !$0.isReadOnly { $0.sweeper.adoptAfterFork() } }
     platform_restore_cancel(OpenCaches.memory.pointee.cancelState)
   }
 

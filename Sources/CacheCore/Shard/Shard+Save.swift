@@ -8,7 +8,7 @@ extension Shard {
   /// Entries that are listed in one hold of the lock in their exact order.
   private static let listedMax: UInt64 = 4096
   /// Buckets that are asked for together.
-  private static let bucketsAtOnce = 16
+  private static let bucketsAskedFor = 16
 
   /// Calls `body` with the hash of the key of each entry in the order of forgetting, and a
   /// rank by which those of several shards are merged, if there are few; false if there are
@@ -32,10 +32,10 @@ extension Shard {
   ) -> UInt64? {
     let index = index
     var position = position
-    return withUnsafeTemporaryAllocation(of: Bucket.self, capacity: Shard.bucketsAtOnce) {
+    return withUnsafeTemporaryAllocation(of: Bucket.self, capacity: Shard.bucketsAskedFor) {
       buckets in
       var (count, end) = (0, position)
-      while count < Shard.bucketsAtOnce, let (bucket, next) = index.bucket(at: end) {
+      while count < Shard.bucketsAskedFor, let (bucket, next) = index.bucket(at: end) {
         platform_prefetch(bucket.base)
         buckets[count] = bucket
         count += 1

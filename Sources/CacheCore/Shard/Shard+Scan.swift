@@ -5,7 +5,7 @@ import CPlatform
 
 extension Shard {
   /// Buckets that one call looks at, at most.
-  private static let bucketsAtOnce = 64
+  static let bucketsAtOnce = 64
 
   /// A key's place in the walk, and the entry that has it.
   private typealias Place = (position: UInt64, ref: Ref)
@@ -102,9 +102,12 @@ extension Shard {
   }
 
   private func hasPrefix(_ ref: Ref, _ prefix: UnsafeRawBufferPointer) -> Bool {
-    guard let start = prefix.baseAddress else { return true }
     let entry = entry(ref)
-    let key = entry.key(entry.access)
+    return hasPrefix(entry.key(entry.access), prefix)
+  }
+
+  func hasPrefix(_ key: UnsafeRawBufferPointer, _ prefix: UnsafeRawBufferPointer) -> Bool {
+    guard let start = prefix.baseAddress else { return true }
     return key.count >= prefix.count && platform_equal(key.baseAddress!, start, prefix.count)
   }
 

@@ -73,6 +73,12 @@ package struct Shard {
 
   // MARK: Entries
 
+  /// Entries, but for those that are known to be past their deadline.
+  package var liveCount: UInt64 {
+    let (entries, expired) = (counters.pointee.entries, wheel.expiredCount)
+    return entries - min(entries, expired)
+  }
+
   @inline(__always)
   package func entry(_ ref: Ref) -> Entry { memory.blocks.entry(ref) }
 
