@@ -88,9 +88,10 @@ static void check_stop(const call_t *call, uint64_t k, pid_t child,
   check_others(k, false);
 }
 
-/* How often a lock was held. */
-static uint64_t stop_in(call_t call) {
-  uint64_t step = step_size(251), k = 1;
+/* Stops a call after k instructions, the next k being so far. How often a lock
+ * was held. */
+static uint64_t stop_each(call_t call, uint64_t next) {
+  uint64_t step = step_size(next), k = 1;
   cachecore_shared_info_t info = CACHECORE_SHARED_INFO_INIT;
   costs_t costs = {0, 0};
   pid_t child;
@@ -102,7 +103,7 @@ static uint64_t stop_in(call_t call) {
     call.prepare();
     if (!stopped_after(&call, k, &child)) break;
     check_stop(&call, k, child, &costs);
-    k += k / 2 > step ? k / 2 : step;
+    k += k / 2 > step && next > 100 ? k / 2 : step;
   }
   kill_child(child);
   CHECK_OK(cachecore_shared_info(cache, &info));
@@ -115,6 +116,23 @@ static uint64_t stop_in(call_t call) {
   cachecore_close(cache);
   unlink(path);
   return costs.timeouts;
+}
+
+static uint64_t stop_in(call_t call) { return stop_each(call, 251); }
+
+/* So long that a reader sets the time of last use. */
+static void prepare_old(void) {
+  prepare_key();
+  usleep(3000);
+}
+
+/* A reader pins a bucket for a few instructions; nobody waits for it for long,
+ * and when it goes on it changes nothing of another entry's. */
+static void reads(void) {
+  call_t call = a_call("get", prepare_old, get_it, CACHECORE_POLICY_LRU);
+  (void)stop_each(call, 29);
+  call = a_call("acquire, release", prepare_old, lend_it, CACHECORE_POLICY_LRU);
+  (void)stop_each(call, 101);
 }
 
 static uint64_t both(const char *name, void (*prepare)(void),
@@ -220,5 +238,5 @@ static void borrowed_values_stay(void) {
   unlink(path);
 }
 
-TESTS(T(overwrites), T(deletes), T(larger), T(claims), T(sweeps),
+TESTS(T(overwrites), T(reads), T(deletes), T(larger), T(claims), T(sweeps),
       T(never_evicts), T(a_claim_ends), T(borrowed_values_stay))

@@ -16,7 +16,7 @@ extension Cache {
     if !lock.tryAcquire() {
       let end = lock.acquire(
         orFromDead: { region.processes.isDead($0) },
-        orUntil: { Shard.isStalled($0, sleeps: $1, in: region) })
+        orUntil: { region.processes.isStalled($0, sleeps: $1) })
       if case .stalled = end { return .timeout }
     }
     defer { lock.release() }

@@ -9,6 +9,13 @@ import Synchronization
 // leaves its own behind. So in a cache that processes share a reader first takes a ticket
 // (PinTickets) that names the bucket, and a writer who has waited for a while looks at the
 // tickets: a pin that no living process has a ticket for is nobody's.
+//
+// A process may also be stopped (SIGSTOP, a debugger) while it has a pin, for hours. Writers
+// wait for half a second, then no longer. When it goes on, its one store of that pin is a
+// compare-and-swap on what it found in the entry: a word with a time of last use that has
+// passed, or with a version that is no other entry's. So the store does nothing, unless the
+// memory has come to hold the same 64 bits, as part of another's value. Its end of the pin may
+// end another's, which is then as unprotected.
 
 extension Index {
   package struct Pin {
@@ -38,6 +45,9 @@ extension Index {
 
   private static let yieldsMax = 20
   private static let napNs: UInt64 = 50_000
+  /// And later, when they are counted (ProcessTable.isStalled).
+  private static let napsMax = 200
+  private static let sleepNs: UInt64 = 10_000_000
   /// In the child of a fork, a pin that stays so long was left behind by a thread that did
   /// not come along.
   private static let patienceNs: UInt64 = 100_000_000
@@ -75,12 +85,15 @@ extension Index {
     let (pins, version) = (bucket.pins, bucket.version.relaxed)
     let tickets = PinTickets(memory.region)
     bucket.version.pointee.store(version | 1, ordering: .sequentiallyConsistent)
+    var naps = 0
     while true {
       let count = pins.pointee.load(ordering: .sequentiallyConsistent)
-      let isPinned = tickets.isPinned(place(of: bucket))
+      let sleeps = max(0, naps - Index.napsMax)
+      let isPinned = tickets.isPinned(place(of: bucket), sleeps: sleeps)
       if count == 0, !isPinned { break }
       if isPinned {
-        platform_nap(Index.napNs)
+        platform_nap(sleeps == 0 ? Index.napNs : Index.sleepNs)
+        naps += 1
       } else {
         _ = pins.pointee.compareExchange(
           expected: count, desired: 0, ordering: .acquiringAndReleasing)

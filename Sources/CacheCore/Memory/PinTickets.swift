@@ -7,6 +7,9 @@ import Synchronization
 /// both orders matter to who looks for the pins of the dead. A process has as many tickets
 /// as may be in use at once by threads that do not wait for each other: a few instructions
 /// each.
+///
+/// Of a process that is stopped for long a ticket is *void*: nobody waits for it any more
+/// (Index+Pins.swift). It is the process's still, until it gives it back.
 package struct PinTickets {
   package typealias Ticket = UnsafeMutablePointer<Atomic<UInt64>>
 
@@ -49,14 +52,21 @@ package struct PinTickets {
     for i in 0..<PinTickets.count { (tickets + i).pointee.store(0, ordering: .releasing) }
   }
 
-  /// Whether a process that lives has a ticket for the bucket at a place.
-  package func isPinned(_ place: UInt64) -> Bool {
+  /// Places are even.
+  private static let void: UInt64 = 1
+
+  /// Whether a process that lives has a ticket for the bucket at a place, after so many sleeps
+  /// in which others have waited for it. Those of stopped processes become void.
+  package func isPinned(_ place: UInt64, sleeps: Int) -> Bool {
     let processes = region.processes
     for slot in 0..<region.header.pointee.geometry.processCount where processes.isTaken(slot) {
       let tickets = tickets(of: slot)
       for i in 0..<PinTickets.count
       where (tickets + i).pointee.load(ordering: .sequentiallyConsistent) == place {
-        if processes.isAlive(slot) { return true }
+        guard let owner = processes.livingOwner(in: slot) else { break }
+        if !processes.isStalled(owner, sleeps: sleeps) { return true }
+        _ = (tickets + i).pointee.compareExchange(
+          expected: place, desired: place | PinTickets.void, ordering: .sequentiallyConsistent)
       }
     }
     return false

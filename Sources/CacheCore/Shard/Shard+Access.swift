@@ -32,7 +32,7 @@ extension Shard {
     let stripe = stripeOfThisThread
     let lastUsed = access.lastUsed
     if lastUsed < now, isDue(lastUsed, stripe, at: now) {
-      setLastUsed(ref, in: bucketVersion, parts, key, keySize, at: now)
+      setLastUsed(ref, access, in: bucketVersion, parts, key, keySize, at: now)
     }
     if stripe.recordHit(hash: parts.forIndex, ref: ref, place: place, at: now) {
       drainIfAlone(at: now)
@@ -57,20 +57,27 @@ extension Shard {
       || header.pointee.defaultTtiMs != 0
   }
 
-  /// Sets the time of last use. If the entry has changed since it was found, that
-  /// matters only where its life depends on the mark.
+  /// Sets the time of last use of an entry that was found with this word. If it has changed
+  /// since, that matters only where its life depends on the mark.
   @inline(never)
   private func setLastUsed(
-    _ ref: Ref, in bucketVersion: UInt32, _ parts: HashParts, _ key: UnsafeRawPointer,
-    _ keySize: Int, at now: UInt64
+    _ ref: Ref, _ access: Entry.Access, in bucketVersion: UInt32, _ parts: HashParts,
+    _ key: UnsafeRawPointer, _ keySize: Int, at now: UInt64
   ) {
     // If the table has grown since, this may be another bucket, of another
     // version.
     let bucket = index.bucket(for: parts.forIndex, in: index.table.relaxed)
+    var isSet = false
     if let pin = index.pin(bucket, at: bucketVersion) {
-      setLastUsed(ref, at: now)
+      // Once, and only over what was found: the pin may be void (Index+Pins.swift).
+      isSet =
+        entry(ref).accessWord.pointee.compareExchange(
+          expected: access.word, desired: access.used(at: now), ordering: .relaxed
+        ).exchanged
       index.unpin(pin)
-    } else if header.pointee.defaultTtiMs != 0 {
+    }
+    if isSet { return }
+    if header.pointee.defaultTtiMs != 0 {
       _ = withLock {
         let key = UnsafeRawBufferPointer(start: key, count: keySize)
         if let slot = find(parts, key) { setLastUsed(slot.ref, at: now) }
@@ -78,7 +85,7 @@ extension Shard {
     }
   }
 
-  /// The same for whoever holds the lock or a pin, against others who do.
+  /// The same for whoever holds the lock, against those who have a pin.
   package func setLastUsed(_ ref: Ref, at now: UInt64) {
     let word = entry(ref).accessWord
     var access = Entry.Access(word.relaxed)

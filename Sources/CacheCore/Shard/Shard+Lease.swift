@@ -29,18 +29,19 @@ extension Shard {
         setTicket(ticket, found.ref, BorrowTickets.State.free)
         continue
       }
-      let isCounted = countLease(found.entry)
+      let isCounted = countLease(found.entry, found.version)
       index.unpin(pin)
       typealias State = BorrowTickets.State
       setTicket(ticket, found.ref, isCounted ? State.counted : State.free)
-      return isCounted ? .leased(found, ticket: ticket) : .tooMany
+      if isCounted { return .leased(found, ticket: ticket) }
+      if isStill(found.entry, found.version) { return .tooMany }
     }
   }
 
   /// The same for the holder of the lock, of an entry that it found; nil: too many.
   package func leaseLocked(_ ref: Ref) -> BorrowTickets.Number? {
     guard let ticket = takeTicket(ref) else { return nil }
-    let isCounted = countLease(entry(ref))
+    let isCounted = countLease(entry(ref), entry(ref).version)
     typealias State = BorrowTickets.State
     setTicket(ticket, ref, isCounted ? State.counted : State.free)
     return isCounted ? ticket : nil
@@ -56,17 +57,26 @@ extension Shard {
     }
   }
 
-  /// Counts a lease on an entry; false if there are as many as there can be. For who pins
-  /// its bucket, or holds the lock.
-  private func countLease(_ entry: Entry) -> Bool {
+  /// Counts a lease on an entry; false if there are as many as there can be, or if it is
+  /// another entry by now. For who pins its bucket, though the pin may be void
+  /// (Index+Pins.swift), or holds the lock.
+  private func countLease(_ entry: Entry, _ version: UInt64) -> Bool {
     var word = entry.versionWord.relaxed
-    while word & Entry.VersionWord.leaseMask != Entry.leasesMax {
+    while word & Entry.VersionWord.leaseMask != Entry.leasesMax, isStill(word, version) {
       let (exchanged, original) = entry.versionWord.pointee.compareExchange(
         expected: word, desired: word + 1, ordering: .acquiringAndReleasing)
       if exchanged { return true }
       word = original
     }
     return false
+  }
+
+  /// Whether an entry, or its word, is in the cache with this version.
+  private func isStill(_ entry: Entry, _ version: UInt64) -> Bool {
+    isStill(entry.versionWord.relaxed, version)
+  }
+  private func isStill(_ word: UInt64, _ version: UInt64) -> Bool {
+    word & Entry.VersionWord.dead == 0 && word >> Entry.VersionWord.versionShift == version
   }
 
   /// Ends a lease. The last one on an entry that is gone frees its block. A lease that the

@@ -22,9 +22,6 @@ import Synchronization
 // looks at it afterwards. So if a write was given up, no later read finds what it would
 // have replaced: the shard is not read before it was emptied.
 //
-// The limits count sleeps that ended by themselves, and not time: where the machine is
-// overloaded, or was suspended, sleeps are long, or none.
-
 extension Shard {
   package enum Stall {
     package static let forget: UInt32 = 1 << 0
@@ -32,11 +29,6 @@ extension Shard {
     package static let seen: UInt32 = 1 << 2
     package static let check: UInt32 = 1 << 3
   }
-
-  /// Sleeps of 10 ms before a holder is given up that /proc says is stopped, and that it
-  /// says nothing of.
-  private static let sleepsIfStopped = 50
-  private static let sleepsMax = 1000
 
   private var stall: UnsafeMutablePointer<Atomic<UInt32>> {
     @inline(__always) get { words.pointee.stall.word }
@@ -57,13 +49,7 @@ extension Shard {
   /// Whether a holder of the lock who has kept it for so many sleeps is given up.
   func isStalled(_ owner: UInt32, sleeps: Int) -> Bool {
     words.pointee.stalledBy.word.relaxed == owner
-      || Shard.isStalled(owner, sleeps: sleeps, in: region)
-  }
-
-  /// The same of any lock in a region.
-  package static func isStalled(_ owner: UInt32, sleeps: Int, in region: Region) -> Bool {
-    if sleeps < Shard.sleepsIfStopped { return false }
-    return sleeps >= Shard.sleepsMax || region.processes.isStopped(owner)
+      || region.processes.isStalled(owner, sleeps: sleeps)
   }
 
   // MARK: Giving up

@@ -196,10 +196,14 @@ package struct ProcessTable {
   }
 
   /// Whether who is in a slot lives.
-  package func isAlive(_ slot: UInt32) -> Bool {
+  package func isAlive(_ slot: UInt32) -> Bool { livingOwner(in: slot) != nil }
+
+  /// Who is in a slot, if that one lives.
+  package func livingOwner(in slot: UInt32) -> UInt32? {
     let found = identity(slot).pointee.load(ordering: .acquiring)
-    guard ProcessTable.state(of: found) == State.alive else { return false }
-    return !isDead(Owner.id(slot: slot, generation: ProcessTable.generation(of: found)))
+    guard ProcessTable.state(of: found) == State.alive else { return nil }
+    let owner = Owner.id(slot: slot, generation: ProcessTable.generation(of: found))
+    return isDead(owner) ? nil : owner
   }
 
   /// What is read of the record may be of another who came meanwhile; the identity
@@ -226,6 +230,20 @@ package struct ProcessTable {
     guard slot < slotCount, isVisible(slot) else { return false }
     return Proc.isStopped(
       records[Int(slot)].pid.word.relaxed, start: records[Int(slot)].startTime.word.relaxed)
+  }
+
+  /// Sleeps of 10 ms after which one who is waited for is given up that /proc says is stopped,
+  /// and that it says nothing of.
+  private static let sleepsIfStopped = 50
+  private static let sleepsMax = 1000
+
+  /// Whether an owner that others have waited for in so many sleeps is given up as stopped.
+  ///
+  /// Sleeps that ended by themselves are counted, and not time: where the machine is
+  /// overloaded, or was suspended, sleeps are long, or none.
+  package func isStalled(_ owner: UInt32, sleeps: Int) -> Bool {
+    if sleeps < ProcessTable.sleepsIfStopped { return false }
+    return sleeps >= ProcessTable.sleepsMax || isStopped(owner)
   }
 
   private func markDead(_ slot: UInt32, _ found: UInt32) {
