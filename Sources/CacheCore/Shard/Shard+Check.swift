@@ -22,7 +22,6 @@ extension Shard {
     // Part of a sum before it is counted.
     let entriesMax = arena.span.chargedEnd / UInt64(Entry.unit) / UInt64(Entry.unitsMin)
     counters.pointee.entries = min(counters.pointee.entries, entriesMax)
-    resetStall(keeping: Stall.forget)
     leaveToBeChecked()
   }
 

@@ -21,13 +21,14 @@ extension Shard {
     _ parts: HashParts, _ key: UnsafeRawPointer, _ keySize: Int, at now: UInt64,
     into buffer: UnsafeMutableRawPointer, _ capacity: UInt64
   ) -> Ordinary? {
-    // There may be something to do first (Shard+Stall.swift): that is not the ordinary case.
-    guard isSettled else { return nil }
     let (index, places) = (index, memory.blocks)
     let table = index.tableNow
     let number = index.number(for: parts.forIndex, in: table)
     let first = index.bucket(number)
-    let version = first.version.pointee.load(ordering: .acquiring)
+    // Odd while a value is written in place, or if the shard is not to be read without care
+    // (Shard+Stall.swift): that is not the ordinary case.
+    let version = first.version.pointee.load(ordering: .acquiring) | leftToDo
+    guard version & 1 == 0 else { return nil }
     var bucket = first
     while true {
       var slots = bucket.slots(tagged: parts.tag)
@@ -56,7 +57,7 @@ extension Shard {
         guard platform_equal(keyAt, key, keySize) else { continue }
         guard !isExpired(access, expiry, at: now), valueSize <= capacity else { return nil }
         platform_copy(buffer, keyAt + keySize, Int(truncatingIfNeeded: valueSize))
-        guard isUnchanged(first, since: version) else { return nil }
+        guard isUnchanged(first, sinceEven: version) else { return nil }
         // Of an overflow bucket's slot this is not the place; then it is looked up.
         recordAccess(
           ref, access, place: Index.place(number, slot), in: version, parts, key, keySize,
@@ -71,7 +72,7 @@ extension Shard {
     }
     // As in `attempt`.
     atomicMemoryFence(ordering: .acquiring)
-    guard index.tableNow == table, isUnchanged(first, since: version) else { return nil }
+    guard index.tableNow == table, isUnchanged(first, sinceEven: version) else { return nil }
     recordMiss(at: now)
     return .miss
   }

@@ -116,8 +116,14 @@ extension Shard {
   /// Index.changeVersion.
   @inline(__always)
   func isUnchanged(_ bucket: Bucket, since version: UInt32) -> Bool {
+    isUnchanged(bucket, sinceEven: version) && version & 1 == 0
+  }
+
+  /// The same of a version that is even.
+  @inline(__always)
+  func isUnchanged(_ bucket: Bucket, sinceEven version: UInt32) -> Bool {
     atomicMemoryFence(ordering: .acquiring)
-    return version & 1 == 0 && bucket.version.relaxed == version
+    return bucket.version.relaxed == version
   }
 
   /// How often a reader tries before it takes the lock.

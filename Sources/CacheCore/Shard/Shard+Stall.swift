@@ -24,27 +24,35 @@ import Synchronization
 //
 extension Shard {
   package enum Stall {
-    package static let forget: UInt32 = 1 << 0
-    package static let settle: UInt32 = 1 << 1
-    package static let seen: UInt32 = 1 << 2
-    package static let check: UInt32 = 1 << 3
+    /// Makes a bucket's version odd (Shard+Hit.swift). Set while one of `careful` is.
+    package static let odd: UInt32 = 1 << 0
+    package static let forget: UInt32 = 1 << 1
+    package static let check: UInt32 = 1 << 2
+    package static let settle: UInt32 = 1 << 3
+    package static let seen: UInt32 = 1 << 4
+
+    /// What readers need to know.
+    static let careful = forget | check
   }
 
   private var stall: UnsafeMutablePointer<Atomic<UInt32>> {
     @inline(__always) get { words.pointee.stall.word }
   }
 
-  /// Whether the lock's next holder has nothing to do first.
+  /// What the lock's next holder has to do first.
   @inline(__always)
-  var isSettled: Bool { stall.relaxed == 0 }
+  var leftToDo: UInt32 { stall.relaxed }
+
+  @inline(__always)
+  var isSettled: Bool { leftToDo == 0 }
 
   /// Whether readers are to find nothing.
   @inline(__always)
-  package var isForgotten: Bool { stall.relaxed & Stall.forget != 0 }
+  package var isForgotten: Bool { leftToDo & Stall.forget != 0 }
 
   /// Whether the shard may hold anything.
   @inline(__always)
-  package var isUnchecked: Bool { stall.relaxed & Stall.check != 0 }
+  package var isUnchecked: Bool { leftToDo & Stall.check != 0 }
 
   /// Whether a holder of the lock who has kept it for so many sleeps is given up.
   func isStalled(_ owner: UInt32, sleeps: Int) -> Bool {
@@ -61,7 +69,8 @@ extension Shard {
   }
 
   private func leave(_ what: UInt32) {
-    _ = stall.pointee.bitwiseOr(what, ordering: .sequentiallyConsistent)
+    let odd = what & Stall.careful != 0 ? Stall.odd : 0
+    _ = stall.pointee.bitwiseOr(what | odd, ordering: .sequentiallyConsistent)
   }
 
   /// The end of a write for which the lock could not be had: what it would have replaced is
@@ -82,9 +91,9 @@ extension Shard {
   func settle() -> Acquisition {
     words.pointee.stalledBy.word.relaxed = 0
     // First: what is left while this goes on is for the next one.
-    let kept = Stall.forget | Stall.check
+    let kept = Stall.careful | Stall.odd
     let left = stall.pointee.bitwiseAnd(kept, ordering: .acquiring).oldValue
-    if left & (kept | Stall.settle) == 0 { return .taken }
+    if left & (Stall.careful | Stall.settle) == 0 { return .taken }
     recoverWithPatience()
     // Checking a shard tells the budgets of all that it changes.
     return left & (Stall.forget | Stall.settle) == 0 ? .taken : .takenAndRecovered
@@ -93,15 +102,27 @@ extension Shard {
   /// What a recovery began with is done.
   func finish(forgetting: Bool, checking: Bool) {
     let done = (forgetting ? Stall.forget : 0) | (checking ? Stall.check : 0)
-    if done != 0 { _ = stall.pointee.bitwiseAnd(~done, ordering: .releasing) }
+    var before = leftToDo
+    while before & done != 0 {
+      var after = before & ~done
+      if after & Stall.careful == 0 { after &= ~Stall.odd }
+      let (exchanged, original) = stall.pointee.compareExchange(
+        expected: before, desired: after, ordering: .releasing)
+      if exchanged { return }
+      before = original
+    }
   }
 
-  /// Forgets what is left to do but for `what`, when nobody else is there.
-  func resetStall(keeping what: UInt32 = 0) {
+  /// Forgets what is left to do, when nobody else is there.
+  func resetStall() {
     words.pointee.stalledBy.word.relaxed = 0
-    stall.relaxed &= what
+    stall.relaxed = 0
   }
 
-  /// Leaves it to the lock's next holder to check the shard.
-  func leaveToBeChecked() { leave(Stall.check) }
+  /// Leaves it to the lock's next holder to check the shard, when nobody else is there.
+  func leaveToBeChecked() {
+    let wasForgotten = isForgotten
+    resetStall()
+    leave(wasForgotten ? Stall.careful : Stall.check)
+  }
 }
