@@ -7,6 +7,7 @@
  * one for which key, and what it needs.  One thread, manual clock, fixed seed:
  * an input means the same every time.
  */
+#include "batches.h"
 #include "claims.h"
 #include "order.h"
 
@@ -17,10 +18,6 @@ static char value[VALUE_MAX + 8];
 static char buffer[VALUE_MAX + 1024] __attribute__((aligned(8)));
 
 /* ---- Reading ------------------------------------------------------------- */
-
-static void note_use(oracle_t *o, uint32_t key) {
-  o->items[key].last_used = o->now;
-}
 
 static void step_get(input_t *in, oracle_t *o, uint32_t key) {
   char name[KEY_MAX];
@@ -93,53 +90,7 @@ static void step_lend(input_t *in, oracle_t *o, uint32_t key) {
   lent->generation = o->items[key].generation;
 }
 
-static void step_get_many(input_t *in, oracle_t *o) {
-  enum { COUNT = 40, ROOM = 64 };
-  static char names[COUNT][KEY_MAX], rooms[COUNT][ROOM];
-  const void *keys[COUNT];
-  void *buffers[COUNT];
-  size_t key_sizes[COUNT], capacities[COUNT], sizes[COUNT];
-  uint32_t numbers[COUNT];
-  cachecore_status_t statuses[COUNT];
-  size_t count = take(in, 1) % COUNT, i;
-  for (i = 0; i < count; i++) {
-    numbers[i] = (uint32_t)take(in, 1);
-    keys[i] = names[i];
-    key_sizes[i] = key_of(numbers[i], names[i]);
-    buffers[i] = rooms[i];
-    capacities[i] = ROOM;
-  }
-  cachecore_get_many(o->cache, count, keys, key_sizes, buffers, capacities,
-                     sizes, statuses);
-  for (i = 0; i < count; i++) {
-    settle(o, numbers[i], statuses[i] != CACHECORE_MISS);
-    if (statuses[i] == CACHECORE_MISS) continue;
-    note_use(o, numbers[i]);
-    if (statuses[i] == CACHECORE_OK)
-      EXPECT(is_latest(o, numbers[i], rooms[i], sizes[i]));
-    else
-      EXPECT(statuses[i] == CACHECORE_E_TOO_SMALL && sizes[i] > ROOM);
-  }
-}
-
 /* ---- Writing ------------------------------------------------------------- */
-
-/* What a write that was attempted has done, by its status. */
-static void settle_write(oracle_t *o, uint32_t key, cachecore_status_t status,
-                         uint32_t generation, size_t size, uint64_t deadline) {
-  switch (status) {
-    case CACHECORE_OK: remember(o, key, generation, size, deadline); break;
-    case CACHECORE_REFUSED:
-      EXPECT(!(o->options.flags & CACHECORE_NO_EVICT));
-      forget(o, key);
-      break;
-    case CACHECORE_E_FULL:
-      EXPECT(o->options.flags & CACHECORE_NO_EVICT);
-      o->claimed[key].is_void = true;
-      break;
-    default: EXPECT(!"the status of a write");
-  }
-}
 
 /* Whether an entry that was there a moment ago still was when a write looked.
  * Making room for the new value may take so much that the older one has to go;
@@ -224,31 +175,6 @@ static void step_increment(input_t *in, oracle_t *o, uint32_t key) {
   item->number = expected;
 }
 
-static void step_set_many(input_t *in, oracle_t *o) {
-  enum { COUNT = 20, SIZE = 100 };
-  static char names[COUNT][KEY_MAX], contents[COUNT][SIZE];
-  const void *keys[COUNT], *values[COUNT];
-  size_t key_sizes[COUNT], sizes[COUNT], count = take(in, 1) % COUNT, i;
-  uint32_t numbers[COUNT], generations[COUNT];
-  uint64_t ttls[COUNT];
-  cachecore_status_t statuses[COUNT];
-  for (i = 0; i < count; i++) {
-    numbers[i] = (uint32_t)take(in, 1);
-    generations[i] = o->items[numbers[i]].generation + 1 + (uint32_t)i;
-    ttls[i] = choose_ttl(in);
-    sizes[i] = take(in, 1) % SIZE;
-    keys[i] = names[i];
-    values[i] = contents[i];
-    key_sizes[i] = key_of(numbers[i], names[i]);
-    fill_value(contents[i], sizes[i], word_of(numbers[i], generations[i]));
-  }
-  cachecore_set_many(o->cache, count, keys, key_sizes, values, sizes, ttls,
-                     statuses);
-  for (i = 0; i < count; i++)
-    settle_write(o, numbers[i], statuses[i], generations[i], sizes[i],
-                 deadline_in(o, ttls[i]));
-}
-
 static void step_delete(oracle_t *o, uint32_t key) {
   char name[KEY_MAX];
   size_t size = key_of(key, name);
@@ -278,38 +204,59 @@ static uint64_t live_in_family(oracle_t *o, uint32_t family, bool is_any) {
   return count;
 }
 
+/* A record of either kind of scan: its key and how it goes on. */
+static uint32_t key_of_record(oracle_t *o, size_t *at, bool with_values) {
+  cachecore_value_record_t record = {0};
+  size_t header = sizeof record;
+  uint32_t key;
+  if (with_values) {
+    memcpy(&record, buffer + *at, sizeof record);
+  } else {
+    cachecore_scan_record_t bare;
+    memcpy(&bare, buffer + *at, sizeof bare);
+    header = sizeof bare;
+    record.record_size = bare.record_size;
+    record.value_size = bare.value_size;
+    record.key_size = bare.key_size;
+  }
+  key = (uint8_t)buffer[*at + header + 1];
+  EXPECT(o->items[key].is_number || record.value_size == o->items[key].size);
+  if (with_values)
+    EXPECT(is_latest(o, key, buffer + *at + header + record.key_size,
+                     record.value_size));
+  *at += record.record_size;
+  return key;
+}
+
 /* A whole scan lists each live key once, and nothing else. */
-static void step_scan(input_t *in, oracle_t *o) {
+static void step_scan(input_t *in, oracle_t *o, bool with_values) {
   uint32_t family = (uint32_t)take(in, 1) % 17;
   char prefix = (char)('a' + family);
   size_t capacity = 8 * take_below(in, 512), size, count, at;
   uint64_t cursor = 0, before, listed = 0, expected;
   bool seen[KEYS] = {false};
+  cachecore_status_t (*scan)(cachecore_t *, uint64_t *, const void *, size_t,
+                             void *, size_t, size_t *, size_t *) =
+      with_values ? cachecore_scan_values : cachecore_scan;
   expected = live_in_family(o, family, family == 16);
   do {
     cachecore_status_t status;
     before = cursor;
-    status = cachecore_scan(o->cache, &cursor, &prefix, family < 16, buffer,
-                            capacity, &size, &count);
+    status = scan(o->cache, &cursor, &prefix, family < 16, buffer, capacity,
+                  &size, &count);
     if (status == CACHECORE_E_TOO_SMALL) {
-      EXPECT(size > capacity && size < VALUE_MAX && cursor == before);
+      EXPECT(size > capacity && size <= sizeof buffer && cursor == before);
       capacity = size;
-      status = cachecore_scan(o->cache, &cursor, &prefix, family < 16, buffer,
-                              capacity, &size, &count);
+      status = scan(o->cache, &cursor, &prefix, family < 16, buffer, capacity,
+                    &size, &count);
     }
     EXPECT(status == CACHECORE_OK && size <= capacity);
     for (at = 0; at < size; count--) {
-      cachecore_scan_record_t record;
-      uint32_t key;
-      memcpy(&record, buffer + at, sizeof record);
-      key = (uint8_t)buffer[at + sizeof record + 1];
+      uint32_t key = key_of_record(o, &at, with_values);
       EXPECT(!seen[key] && is_live(o, key));
       EXPECT(family == 16 || key % 16 == family);
-      EXPECT(o->items[key].is_number ||
-             record.value_size == o->items[key].size);
       seen[key] = true;
       listed++;
-      at += record.record_size;
     }
     EXPECT(count == 0);
   } while (cursor);
@@ -437,9 +384,9 @@ static void step(input_t *in, oracle_t *o) {
   else if (what < 164) step_touch(in, o, key);
   else if (what < 174) step_look(o, key);
   else if (what < 194) step_lend(in, o, key);
-  else if (what < 200) step_get_many(in, o);
-  else if (what < 206) step_set_many(in, o);
-  else if (what < 212) step_scan(in, o);
+  else if (what < 200) step_get_many(in, o, key % 2);
+  else if (what < 206) step_set_many(in, o, key % 2);
+  else if (what < 212) step_scan(in, o, key % 2);
   else if (what < 216) step_delete_prefix(in, o);
   else if (what < 218) step_clear(o);
   else if (what < 228) step_resize(in, o);

@@ -186,4 +186,27 @@ static inline void remember(oracle_t *o, uint32_t key, uint32_t generation,
   item->last_used = item->stored_at = o->now;
 }
 
+/* A read that counts as a use. */
+static inline void note_use(oracle_t *o, uint32_t key) {
+  o->items[key].last_used = o->now;
+}
+
+/* What a write that was attempted has done, by its status. */
+static inline void settle_write(oracle_t *o, uint32_t key,
+                                cachecore_status_t status, uint32_t generation,
+                                size_t size, uint64_t deadline) {
+  switch (status) {
+    case CACHECORE_OK: remember(o, key, generation, size, deadline); break;
+    case CACHECORE_REFUSED:
+      EXPECT(!(o->options.flags & CACHECORE_NO_EVICT));
+      forget(o, key);
+      break;
+    case CACHECORE_E_FULL:
+      EXPECT(o->options.flags & CACHECORE_NO_EVICT);
+      o->claimed[key].is_void = true;
+      break;
+    default: EXPECT(!"the status of a write");
+  }
+}
+
 #endif

@@ -41,8 +41,8 @@
  *   Closed     Every function answers CACHECORE_E_STATE to a closed handle, and
  *              `close` ignores it, until 8192 more caches of the process have
  *              been closed.  After that the handle may belong to another cache.
- *   Waiting    A read (get, get_many, get_with_info, peek, acquire, contains,
- *              ttl, inspect) takes no lock, with two exceptions: after 64
+ *   Waiting    A read (get, get_many, get_packed, get_with_info, peek, acquire,
+ *              contains, ttl, inspect) takes no lock, with two exceptions: after 64
  *              attempts in which the entry's neighbours changed it takes the
  *              shard's lock; and a hit applies recorded accesses under that
  *              lock, if it is free.  get_or_claim is such a read, and takes the
@@ -494,6 +494,47 @@ cachecore_delete_many(cachecore_t *cache, size_t count,
                       const void *const *keys, const size_t *key_sizes,
                       cachecore_status_t *statuses_out, uint64_t *removed_out);
 
+/* ---- Many at once, packed ------------------------------------------------ */
+
+/*
+ * The same batches for languages in which an array of pointers is slow to make,
+ * or forbidden: all keys lie in one block of bytes, and all values in another.
+ * A block of `count` elements comes with count + 1 offsets that do not fall:
+ * element i is the bytes from offsets[i] up to offsets[i + 1].  What is said
+ * above holds here too.  An element between offsets that fall is
+ * CACHECORE_E_ARGUMENT, and so is a byte of a block that is NULL.
+ */
+
+/*
+ * Copies the values into `arena`, which has room for `capacity` bytes: one after
+ * another, in the order of the keys, without gaps.  sizes_out[i] is the size of
+ * value i, 0 if there is none.  A value that does not fit into the rest of the
+ * arena is CACHECORE_E_TOO_SMALL; its size is reported, it takes no room, and
+ * later values are tried.  So the value of the first element that is
+ * CACHECORE_OK begins at `arena`, and each other one where the one before it
+ * ends.  `arena` may be NULL when `capacity` is 0.  Neither sizes_out nor
+ * statuses_out may be NULL: without them nobody can tell where a value is.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_get_packed(cachecore_t *cache, size_t count, const void *keys,
+                     const size_t *key_offsets, void *arena, size_t capacity,
+                     size_t *sizes_out, cachecore_status_t *statuses_out);
+
+/* `ttls_ms` may be NULL: the cache's default for all.  `values` may be NULL if
+ * all of them are empty. */
+CACHECORE_API cachecore_status_t
+cachecore_set_packed(cachecore_t *cache, size_t count, const void *keys,
+                     const size_t *key_offsets, const void *values,
+                     const size_t *value_offsets, const uint64_t *ttls_ms,
+                     cachecore_status_t *statuses_out);
+
+/* As delete_many. */
+CACHECORE_API cachecore_status_t
+cachecore_delete_packed(cachecore_t *cache, size_t count, const void *keys,
+                        const size_t *key_offsets,
+                        cachecore_status_t *statuses_out,
+                        uint64_t *removed_out);
+
 /* ---- The cache as a whole ----------------------------------------------- */
 
 /* One entry in the buffer that `scan`, `coldest` and `hottest` fill: this
@@ -524,6 +565,25 @@ CACHECORE_API cachecore_status_t
 cachecore_scan(cachecore_t *cache, uint64_t *cursor, const void *prefix,
                size_t prefix_size, void *buffer, size_t capacity,
                size_t *size_out, size_t *count_out);
+
+/* One entry in the buffer that `scan_values` fills: this header, the key's
+ * bytes, the value's bytes; the next record begins record_size bytes after this
+ * one. */
+typedef struct cachecore_value_record_s {
+  uint64_t record_size; /* bytes, a multiple of 8                            */
+  uint64_t value_size;  /* bytes, from the end of the key                    */
+  int64_t ttl_ms;       /* time left to live; -1: never expires              */
+  uint32_t key_size;    /* bytes, from the end of this header                */
+  uint32_t reserved;    /* 0                                                 */
+} cachecore_value_record_t;
+
+/* As `scan`, with the values.  A call copies 64 KB and what is left of one
+ * bucket of the index, under the lock of a shard, however large the buffer is;
+ * but an entry that is larger needs a buffer for all of it. */
+CACHECORE_API cachecore_status_t
+cachecore_scan_values(cachecore_t *cache, uint64_t *cursor, const void *prefix,
+                      size_t prefix_size, void *buffer, size_t capacity,
+                      size_t *size_out, size_t *count_out);
 
 /*
  * Lists up to `limit` live entries in the order in which they would be evicted
@@ -653,6 +713,35 @@ cachecore_stats(cachecore_t *cache, cachecore_stats_t *stats_out);
 
 /* Sets the counters to zero, hits and misses included. */
 CACHECORE_API cachecore_status_t cachecore_reset_stats(cachecore_t *cache);
+
+/* What a field of the statistics is. */
+enum {
+  CACHECORE_FIELD_COUNTER = 1, /* it only rises, until reset_stats           */
+  CACHECORE_FIELD_GAUGE = 2    /* a reading of the moment, or a limit        */
+};
+
+/* A field of cachecore_stats_t.  The texts are static and not to be freed. */
+typedef struct cachecore_stats_field_s {
+  uint32_t struct_size; /* sizeof(cachecore_stats_field_t)                   */
+  uint32_t kind;        /* CACHECORE_FIELD_...                               */
+  const char *name;     /* as in cachecore_stats_t: "hits"                   */
+  const char *unit;     /* what it counts, in the plural: "bytes", "reads"   */
+  const char *help;     /* an English sentence, for people to read           */
+  uint32_t offset;      /* bytes from the beginning of cachecore_stats_t     */
+  uint32_t size;        /* bytes of the field, an unsigned integer: 4 or 8   */
+} cachecore_stats_field_t;
+
+#define CACHECORE_STATS_FIELD_INIT \
+  { sizeof(cachecore_stats_field_t), 0, NULL, NULL, NULL, 0, 0 }
+
+/*
+ * Describes a field of the statistics, so that a program can export all of them
+ * without naming one: those also that a later library has, if its
+ * cachecore_stats_t has room.  Ask for 0, 1, 2 and so on, in the order of the
+ * struct, until the result is CACHECORE_MISS: there are no more.
+ */
+CACHECORE_API cachecore_status_t
+cachecore_stats_field(uint32_t number, cachecore_stats_field_t *field_out);
 
 /* ---- Removals ----------------------------------------------------------- */
 
@@ -1191,7 +1280,8 @@ cachecore_load(cachecore_t *cache, const char *path, uint64_t *entries_out);
  * does what cleanup_expired does: it removes expired entries and returns free
  * memory to the system.  Expired entries are not returned whether or not they
  * have been swept.  A sweep works in slices and releases the lock between them.
- * All signals are blocked in the thread.
+ * All signals are blocked in the thread.  It is named cachecore-sweep, as
+ * debuggers and `top -H` show, and has a stack of 256 KB.
  *
  * The automatic interval is a fifth of the average lifetime of what was stored
  * lately, between 10 ms and 1 s; 1 s as long as nothing with a lifetime was

@@ -1,26 +1,28 @@
 import CCacheCore
 import CacheCore
 
-/// Parallel arrays of keys, checked, with the elements whose key is out of
-/// range left to whoever walks them.
-private struct Keys {
+/// The keys of a batch, however they lie.
+protocol BatchKeys {
+  /// The key of an element; nil if it is out of range.
+  func key(_ i: Int) -> UnsafeRawBufferPointer?
+
+  /// A byte that can be read, in place of a key that is out of range.
+  var anyByte: UnsafeRawPointer { get }
+}
+
+/// Keys by an array of pointers.
+private struct ScatteredKeys: BatchKeys {
   let keys: UnsafePointer<UnsafeRawPointer?>
   let sizes: UnsafePointer<Int>
 
-  /// The key of an element; a byte that stands for it if it is out of range,
-  /// so that the walk goes on.
   @inline(__always)
-  func key(_ i: Int) -> UnsafeRawBufferPointer {
-    CacheCoreABI.key(keys[i], sizes[i])
-      ?? UnsafeRawBufferPointer(start: UnsafeRawPointer(keys), count: 1)
-  }
+  func key(_ i: Int) -> UnsafeRawBufferPointer? { CacheCoreABI.key(keys[i], sizes[i]) }
 
-  @inline(__always)
-  func isValid(_ i: Int) -> Bool { CacheCoreABI.key(keys[i], sizes[i]) != nil }
+  var anyByte: UnsafeRawPointer { UnsafeRawPointer(keys) }
 }
 
 /// The first error among the elements' statuses, and each in its place.
-private struct Statuses {
+struct Statuses {
   let out: UnsafeMutablePointer<cachecore_status_t>?
   var first = Outcome.ok
 
@@ -32,10 +34,10 @@ private struct Statuses {
 }
 
 /// Whether there can be arrays of so many elements.
-private func isCount(_ count: Int) -> Bool { count >= 0 && count < 1 << 44 }
+func isCount(_ count: Int) -> Bool { count >= 0 && count < 1 << 44 }
 
 /// The end of a call in which nothing was attempted: each element has its status.
-private func refuse(
+func refuse(
   _ count: Int, as outcome: Outcome,
   _ statuses: UnsafeMutablePointer<cachecore_status_t>?, sizes: UnsafeMutablePointer<Int>? = nil
 ) -> cachecore_status_t {
@@ -45,6 +47,21 @@ private func refuse(
     sizes?[i] = 0
   }
   return outcome.rawValue
+}
+
+/// Attempts every element in order; nil is a key that is out of range. The first error.
+@inline(__always)
+func attempt<Keys: BatchKeys>(
+  _ cache: Cache, _ count: Int, _ keys: Keys,
+  _ statuses_out: UnsafeMutablePointer<cachecore_status_t>?,
+  _ body: (_ i: Int, UnsafeRawBufferPointer?, Cache.Route, _ now: UInt64) -> Outcome
+) -> cachecore_status_t {
+  var statuses = Statuses(out: statuses_out)
+  let placeholder = UnsafeRawBufferPointer(start: keys.anyByte, count: 1)
+  cache.forEach(count: count, key: { keys.key($0) ?? placeholder }) { i, _, route, now in
+    statuses.set(i, body(i, keys.key(i), route, now))
+  }
+  return statuses.first.rawValue
 }
 
 @c @implementation
@@ -62,21 +79,14 @@ public func cachecore_get_many(
   guard isCount(count), let keys, let key_sizes, let buffers, let capacities, let sizes_out else {
     return refuse(count, as: .argument, statuses_out, sizes: sizes_out)
   }
-  let list = Keys(keys: keys, sizes: key_sizes)
-  var statuses = Statuses(out: statuses_out)
-  cache.forEach(count: count, key: list.key) { i, key, route, now in
-    guard list.isValid(i), let buffer = buffer(buffers[i], capacities[i]) else {
+  let list = ScatteredKeys(keys: keys, sizes: key_sizes)
+  return attempt(cache, count, list, statuses_out) { i, key, route, now in
+    guard let key, let buffer = buffer(buffers[i], capacities[i]) else {
       sizes_out[i] = 0
-      statuses.set(i, .argument)
-      return
+      return .argument
     }
-    let outcome =
-      cache.isReadOnly
-      ? cache.getAnyway(key, route, at: now, into: buffer, size: &sizes_out[i])
-      : cache.get(key, route, at: now, into: buffer, size: &sizes_out[i])
-    statuses.set(i, outcome)
+    return cache.getAnyhow(key, route, at: now, into: buffer, size: &sizes_out[i])
   }
-  return statuses.first.rawValue
 }
 
 @c @implementation
@@ -94,17 +104,12 @@ public func cachecore_set_many(
   guard isCount(count), let keys, let key_sizes, let values, let value_sizes else {
     return refuse(count, as: .argument, statuses_out)
   }
-  let list = Keys(keys: keys, sizes: key_sizes)
-  var statuses = Statuses(out: statuses_out)
-  cache.forEach(count: count, key: list.key) { i, key, route, _ in
-    guard list.isValid(i), let value = value(values[i], value_sizes[i]) else {
-      statuses.set(i, .argument)
-      return
-    }
+  let list = ScatteredKeys(keys: keys, sizes: key_sizes)
+  return attempt(cache, count, list, statuses_out) { i, key, route, _ in
+    guard let key, let value = value(values[i], value_sizes[i]) else { return .argument }
     let deadline = cache.deadline(ttlMs: ttls_ms?[i] ?? 0)
-    statuses.set(i, cache.set(key, route, value, deadline: deadline))
+    return cache.set(key, route, value, deadline: deadline)
   }
-  return statuses.first.rawValue
 }
 
 @c @implementation
@@ -123,16 +128,11 @@ public func cachecore_delete_many(
   guard isCount(count), let keys, let key_sizes else {
     return refuse(count, as: .argument, statuses_out)
   }
-  let list = Keys(keys: keys, sizes: key_sizes)
-  var statuses = Statuses(out: statuses_out)
-  cache.forEach(count: count, key: list.key) { i, key, route, _ in
-    guard list.isValid(i) else {
-      statuses.set(i, .argument)
-      return
-    }
+  let list = ScatteredKeys(keys: keys, sizes: key_sizes)
+  return attempt(cache, count, list, statuses_out) { _, key, route, _ in
+    guard let key else { return .argument }
     let outcome = cache.delete(key, route)
     if outcome == .ok { removed += 1 }
-    statuses.set(i, outcome)
+    return outcome
   }
-  return statuses.first.rawValue
 }

@@ -39,6 +39,18 @@ public func cachecore_scan(
 }
 
 @c @implementation
+public func cachecore_scan_values(
+  _ cache: OpaquePointer?, _ cursor: UnsafeMutablePointer<UInt64>?, _ prefix: UnsafeRawPointer?,
+  _ prefix_size: Int, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int,
+  _ size_out: UnsafeMutablePointer<Int>?, _ count_out: UnsafeMutablePointer<Int>?
+) -> cachecore_status_t {
+  callListing(cache, buffer, capacity, size_out, count_out, .reading) { cache, records in
+    guard let cursor, let prefix = value(prefix, prefix_size) else { return .argument }
+    return cache.scan(&cursor.pointee, prefix: prefix, withValues: true, into: &records)
+  }
+}
+
+@c @implementation
 public func cachecore_take_removals(
   _ cache: OpaquePointer?, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int,
   _ size_out: UnsafeMutablePointer<Int>?, _ count_out: UnsafeMutablePointer<Int>?

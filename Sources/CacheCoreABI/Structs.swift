@@ -14,6 +14,7 @@ extension cachecore_options_t: SizedStruct {}
 extension cachecore_sweeper_options_t: SizedStruct {}
 extension cachecore_entry_info_t: SizedStruct {}
 extension cachecore_stats_t: SizedStruct {}
+extension cachecore_stats_field_t: SizedStruct {}
 extension cachecore_sweeper_status_t: SizedStruct {}
 extension cachecore_window_t: SizedStruct {}
 extension cachecore_audit_options_t: SizedStruct {}

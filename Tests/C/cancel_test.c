@@ -136,12 +136,18 @@ static void many_at_once(cachecore_t *cache) {
   const size_t sizes[2] = {1, 1}, capacities[2] = {8, 8};
   char first[8], second[8];
   void *buffers[2] = {first, second};
-  size_t sizes_out[2];
+  size_t sizes_out[2], offsets[] = {0, 1, 2};
+  cachecore_status_t statuses[2];
   NEXT; CHECK_OK(cachecore_set_many(cache, 2, keys, sizes, values, sizes, NULL,
                                     NULL));
   NEXT; CHECK_OK(cachecore_get_many(cache, 2, keys, sizes, buffers, capacities,
                                     sizes_out, NULL));
   NEXT; CHECK_OK(cachecore_delete_many(cache, 2, keys, sizes, NULL, NULL));
+  NEXT; CHECK_OK(cachecore_set_packed(cache, 2, "ab", offsets, "12", offsets,
+                                      NULL, NULL));
+  NEXT; CHECK_OK(cachecore_get_packed(cache, 2, "ab", offsets, buffers[0], 2,
+                                      sizes_out, statuses));
+  NEXT; CHECK_OK(cachecore_delete_packed(cache, 2, "ab", offsets, NULL, NULL));
 }
 
 /* The test's own file. */

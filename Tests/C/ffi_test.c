@@ -191,6 +191,33 @@ static void batches_and_wholes(void) {
   call("cachecore_close", "vp", c);
 }
 
+static void packed(void) {
+  cachecore_t *c = open_by_ffi();
+  size_t offsets[] = {0, 1, 3}, sizes[2] = {0, 0}, size = 0, count = 0;
+  cachecore_status_t statuses[2] = {9, 9};
+  cachecore_stats_field_t field = CACHECORE_STATS_FIELD_INIT;
+  uint64_t number = 0, cursor = 0, records[32], total = 0;
+  char arena[3];
+
+  CHECK_OK(STATUS("cachecore_set_packed", "ipzpppppp", c, SIZE(2), "abb",
+                  offsets, "122", offsets, NULL, statuses));
+  CHECK_OK(STATUS("cachecore_get_packed", "ipzpppzpp", c, SIZE(2), "abb",
+                  offsets, arena, SIZE(3), sizes, statuses));
+  CHECK(sizes[1] == 2 && memcmp(arena, "122", 3) == 0);
+  do {
+    CHECK_OK(STATUS("cachecore_scan_values", "ipppzpzpp", c, &cursor, NULL,
+                    SIZE(0), records, SIZE(sizeof records), &size, &count));
+    total += count;
+  } while (cursor);
+  CHECK_INT(total, 2);
+  CHECK_OK(STATUS("cachecore_delete_packed", "ipzpppp", c, SIZE(2), "abb",
+                  offsets, statuses, &number));
+  CHECK_INT(number, 2);
+  CHECK_OK(STATUS("cachecore_stats_field", "iup", (uint32_t)5, &field));
+  CHECK(strcmp(field.name, "hits") == 0);
+  call("cachecore_close", "vp", c);
+}
+
 static void sweeper(void) {
   cachecore_t *c = open_by_ffi();
   cachecore_sweeper_options_t options;
@@ -290,7 +317,7 @@ static void sharing(void) {
   call("cachecore_close", "vp", c);
 }
 
-static const test_t tests[] = {T(singles), T(batches_and_wholes), T(claims),
+static const test_t tests[] = {T(singles), T(batches_and_wholes), T(packed), T(claims),
                                T(saving), T(sharing), T(audit_and_window),
                                T(sweeper)};
 

@@ -64,6 +64,28 @@ static void scan_record_layout(void) {
   END(cachecore_scan_record_t, 24);
 }
 
+static void value_record_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_value_record_t, record_size, 0);
+  FIELD(cachecore_value_record_t, value_size, 8);
+  FIELD(cachecore_value_record_t, ttl_ms, 16);
+  FIELD(cachecore_value_record_t, key_size, 24);
+  FIELD(cachecore_value_record_t, reserved, 28);
+  END(cachecore_value_record_t, 32);
+}
+
+static void stats_field_layout(void) {
+  size_t end = 0;
+  FIELD(cachecore_stats_field_t, struct_size, 0);
+  FIELD(cachecore_stats_field_t, kind, 4);
+  FIELD(cachecore_stats_field_t, name, 8);
+  FIELD(cachecore_stats_field_t, unit, 16);
+  FIELD(cachecore_stats_field_t, help, 24);
+  FIELD(cachecore_stats_field_t, offset, 32);
+  FIELD(cachecore_stats_field_t, size, 36);
+  END(cachecore_stats_field_t, 40);
+}
+
 static void stats_layout(void) {
   size_t end = 0;
   FIELD(cachecore_stats_t, struct_size, 0);
@@ -256,7 +278,8 @@ static void numbers_never_change(void) {
 }
 
 TESTS(T(options_layout), T(value_layout), T(entry_info_layout),
-      T(scan_record_layout), T(stats_layout), T(removal_record_layout),
+      T(scan_record_layout), T(value_record_layout), T(stats_field_layout),
+      T(stats_layout), T(removal_record_layout),
       T(sweeper_options_layout), T(sweeper_status_layout),
       T(window_layout), T(audit_options_layout), T(audit_layout),
       T(claim_layout), T(shared_options_layout), T(shared_info_layout),

@@ -34,7 +34,11 @@ static void misuse(cachecore_t *c) {
   EXPECT_ERROR(cachecore_get_many(c, 3, NULL, NULL, NULL, NULL, NULL, NULL));
   EXPECT_ERROR(cachecore_set_many(c, 3, NULL, NULL, NULL, NULL, NULL, NULL));
   EXPECT_ERROR(cachecore_delete_many(c, 3, NULL, NULL, NULL, NULL));
+  EXPECT_ERROR(cachecore_get_packed(c, 3, NULL, NULL, NULL, 3, NULL, NULL));
+  EXPECT_ERROR(cachecore_set_packed(c, 3, NULL, NULL, NULL, NULL, NULL, NULL));
+  EXPECT_ERROR(cachecore_delete_packed(c, 3, NULL, NULL, NULL, NULL));
   EXPECT_ERROR(cachecore_scan(c, NULL, NULL, 3, NULL, 3, NULL, NULL));
+  EXPECT_ERROR(cachecore_scan_values(c, NULL, NULL, 3, NULL, 3, NULL, NULL));
   EXPECT_ERROR(cachecore_delete_prefix(c, NULL, 3, NULL));
   EXPECT_ERROR(cachecore_delete_prefix(c, NULL, 0, NULL));
   EXPECT_ERROR(cachecore_coldest(c, 3, NULL, 3, NULL, NULL));

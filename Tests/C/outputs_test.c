@@ -64,6 +64,12 @@ static void check_numbers(cachecore_t *c, cachecore_status_t expected) {
   CHECK_ZERO(count);
   CHECK_INT(cursor, 5);
   SPOIL(size), SPOIL(count);
+  CHECK_INT(cachecore_scan_values(c, &cursor, NULL, 0, records, sizeof records,
+                                  &size, &count), expected);
+  CHECK_ZERO(size);
+  CHECK_ZERO(count);
+  CHECK_INT(cursor, 5);
+  SPOIL(size), SPOIL(count);
   CHECK_INT(cachecore_take_removals(c, records, sizeof records, &size, &count),
             expected);
   CHECK_ZERO(size);
@@ -157,7 +163,7 @@ static void check_batches(cachecore_t *c, cachecore_status_t expected) {
   const void *keys[] = {"k", "l"};
   static char bytes[2][8];
   void *buffers[] = {bytes[0], bytes[1]};
-  size_t one[] = {1, 1}, sizes[2];
+  size_t one[] = {1, 1}, packed[] = {0, 1, 2}, sizes[2];
   cachecore_status_t statuses[2];
   uint64_t removed;
 
@@ -170,6 +176,20 @@ static void check_batches(cachecore_t *c, cachecore_status_t expected) {
   CHECK_INT(cachecore_set_many(c, 2, keys, one, keys, one, NULL, statuses),
             expected);
   CHECK(statuses[0] == expected && statuses[1] == expected);
+  SPOIL(sizes), SPOIL(statuses);
+  CHECK_INT(cachecore_get_packed(c, 2, "kl", packed, bytes[0], 8, sizes,
+                                 statuses), expected);
+  CHECK_ZERO(sizes);
+  CHECK(statuses[0] == expected && statuses[1] == expected);
+  SPOIL(statuses);
+  CHECK_INT(cachecore_set_packed(c, 2, "kl", packed, "kl", packed, NULL,
+                                 statuses), expected);
+  CHECK(statuses[0] == expected && statuses[1] == expected);
+  SPOIL(statuses), SPOIL(removed);
+  CHECK_INT(cachecore_delete_packed(c, 2, "kl", packed, statuses, &removed),
+            expected);
+  CHECK(statuses[0] == expected && statuses[1] == expected);
+  CHECK_ZERO(removed);
   SPOIL(statuses), SPOIL(removed);
   CHECK_INT(cachecore_delete_many(c, 2, keys, one, statuses, &removed),
             expected);
@@ -371,6 +391,26 @@ static void elements(void) {
   cachecore_close(c);
 }
 
+static void fields(void) {
+  sized_t sized;
+  size_t known = sizeof(cachecore_stats_field_t), size;
+  for (size = 4; size <= known; size++) {
+    CHECK_INT(cachecore_stats_field(UINT32_MAX, spoiled(&sized, size)),
+              CACHECORE_MISS);
+    check_cleared(&sized, size);
+    CHECK_OK(cachecore_stats_field(0, spoiled(&sized, size)));
+    CHECK_INT(sized.struct_size, size);
+    CHECK(is_filled(sized.bytes + size - 4, GARBAGE,
+                    sizeof sized.bytes - (size - 4)));
+  }
+  CHECK_INT(cachecore_stats_field(0, spoiled(&sized, known + 8)),
+            CACHECORE_E_VERSION);
+  CHECK(is_filled(sized.bytes, 0, known - 4));
+  CHECK_INT(cachecore_stats_field(0, spoiled(&sized, 3)), CACHECORE_E_ARGUMENT);
+  CHECK(is_filled(sized.bytes, GARBAGE, sizeof sized.bytes));
+  CHECK_INT(cachecore_stats_field(0, NULL), CACHECORE_E_ARGUMENT);
+}
+
 /* A struct of a newer header with something set that the library does not
  * know; and one whose size is none, which cannot be cleared. */
 static void structs_of_other_versions(void) {
@@ -558,5 +598,5 @@ static void too_small(void) {
 
 TESTS(T(without_a_cache), T(with_a_closed_cache), T(opening),
       T(opening_what_is_shared), T(arguments),
-      T(elements), T(structs_of_other_versions), T(misses), T(claims),
+      T(elements), T(fields), T(structs_of_other_versions), T(misses), T(claims),
       T(numbers_that_cannot_be), T(not_now), T(too_small))

@@ -105,6 +105,104 @@ static void expired_entries_are_not_listed(void) {
   cachecore_close(cache);
 }
 
+/* Each number key below `count` once, with its value, which is its pattern. */
+static void scan_all_values(cachecore_t *cache, uint64_t count,
+                            size_t capacity) {
+  uint64_t *buffer = malloc(capacity), cursor = 0, total = 0, key;
+  unsigned char *seen = calloc(count + 1, 1);
+  do {
+    size_t size, records, at;
+    while (cachecore_scan_values(cache, &cursor, NULL, 0, buffer, capacity,
+                                 &size, &records) == CACHECORE_E_TOO_SMALL) {
+      CHECK(size > capacity && records == 0);
+      capacity = size;
+      buffer = realloc(buffer, capacity);
+    }
+    CHECK(size <= capacity);
+    for (at = 0; at < size; records--, total++) {
+      cachecore_value_record_t record;
+      const char *start = (const char *)buffer + at;
+      memcpy(&record, start, sizeof record);
+      CHECK_INT(record.key_size, sizeof key);
+      CHECK_INT(record.reserved, 0);
+      CHECK_INT(record.ttl_ms, -1);
+      memcpy(&key, start + sizeof record, sizeof key);
+      CHECK(key < count && !seen[key]);
+      seen[key] = 1;
+      CHECK(holds_pattern(start + sizeof record + record.key_size,
+                          record.value_size, key));
+      CHECK_INT(record.record_size, (sizeof record + record.key_size +
+                                     record.value_size + 7) / 8 * 8);
+      at += record.record_size;
+    }
+    CHECK_INT(records, 0);
+  } while (cursor != 0);
+  CHECK_INT(total, count);
+  free(buffer);
+  free(seen);
+}
+
+static void values_of_every_size(void) {
+  static const size_t capacities[] = {0, 64, 1000, 65536, 1 << 22};
+  static char value[1 << 20];
+  enum { COUNT = 300 };
+  cachecore_t *cache = open_exact(1000, 0, 0);
+  uint64_t key, seed = new_seed();
+  size_t i;
+  for (key = 0; key < COUNT; key++) {
+    size_t size = 16 + random_below(&seed, key % 50 == 0 ? 1 << 20 : 300);
+    if (size > sizeof value) size = sizeof value;
+    fill_pattern(value, size, key, key);
+    CHECK_OK(set_number(cache, key, value, size, 0));
+  }
+  for (i = 0; i < sizeof capacities / sizeof capacities[0]; i++)
+    scan_all_values(cache, COUNT, capacities[i]);
+  CHECK_INT(stats_of(cache).hits + stats_of(cache).misses, 0);
+  cachecore_close(cache);
+}
+
+/* However large the buffer is, a call copies little. */
+static void values_come_in_slices(void) {
+  enum { COUNT = 1000, SIZE = 10000 };
+  static uint64_t buffer[COUNT * SIZE / 8];
+  static char value[SIZE];
+  cachecore_t *cache = open_exact(COUNT, 0, 0);
+  uint64_t key, cursor = 0;
+  size_t size, count, total = 0;
+  for (key = 0; key < COUNT; key++)
+    CHECK_OK(set_number(cache, key, value, SIZE, 0));
+  do {
+    CHECK_OK(cachecore_scan_values(cache, &cursor, NULL, 0, buffer,
+                                   sizeof buffer, &size, &count));
+    CHECK(size < 65536 + 40 * SIZE); /* a chain of buckets has few entries */
+    total += count;
+  } while (cursor != 0);
+  CHECK_INT(total, COUNT);
+  cachecore_close(cache);
+}
+
+static void values_of_a_prefix(void) {
+  cachecore_t *cache = open_exact(100, 0, 0);
+  cachecore_value_record_t record;
+  uint64_t cursor = 0, buffer[16];
+  size_t size, count;
+  CHECK_OK(set_text(cache, "user:1", "", 700));
+  CHECK_OK(set_text(cache, "use", "other", 0));
+  CHECK_OK(set_text(cache, "user:expired", "old", 1));
+  CHECK_OK(cachecore_advance_clock(cache, 1));
+  do
+    CHECK_OK(cachecore_scan_values(cache, &cursor, "user:", 5, buffer,
+                                   sizeof buffer, &size, &count));
+  while (size == 0 && cursor != 0);
+  CHECK_INT(count, 1);
+  CHECK_INT(size, 40);
+  memcpy(&record, buffer, sizeof record);
+  CHECK_INT(record.value_size, 0);
+  CHECK_INT(record.ttl_ms, 699);
+  CHECK(memcmp((char *)buffer + sizeof record, "user:1", 6) == 0);
+  cachecore_close(cache);
+}
+
 static void only_the_prefix(void) {
   cachecore_t *cache = open_plain(10000, 0);
   char key[32];
@@ -241,6 +339,14 @@ static void scan_arguments(void) {
             e);
   CHECK_INT(cachecore_scan(cache, &cursor, NULL, 0, NULL, 64, &size, NULL), e);
   CHECK_INT(cachecore_scan(cache, &cursor, NULL, 0, buffer, 64, NULL, NULL), e);
+  CHECK_INT(cachecore_scan_values(NULL, &cursor, NULL, 0, buffer, 64, &size,
+                                  NULL), e);
+  CHECK_INT(cachecore_scan_values(cache, NULL, NULL, 0, buffer, 64, &size,
+                                  NULL), e);
+  CHECK_INT(cachecore_scan_values(cache, &cursor, NULL, 1, buffer, 64, &size,
+                                  NULL), e);
+  CHECK_INT(cachecore_scan_values(cache, &cursor, NULL, 0, (char *)buffer + 4,
+                                  64, &size, NULL), e);
   cachecore_close(cache);
 }
 
@@ -294,4 +400,5 @@ TESTS(T(sees_each_entry_once), T(records_tell_size_and_ttl),
       T(expired_entries_are_not_listed), T(only_the_prefix),
       T(a_buffer_too_small), T(any_cursor_is_safe), T(while_the_index_grows),
       T(while_others_write), T(scan_arguments), T(delete_by_prefix),
-      T(clear_removes_everything))
+      T(clear_removes_everything),
+      T(values_of_every_size), T(values_come_in_slices), T(values_of_a_prefix))

@@ -159,6 +159,52 @@ static void stats_of_other_versions(void) {
   cachecore_close(cache);
 }
 
+/* What an exporter does, against the struct's own fields. */
+static void fields_by_their_table(void) {
+#define STATS_FIELD(name, kind) {#name, offsetof(cachecore_stats_t, name), kind}
+  enum { C = CACHECORE_FIELD_COUNTER, G = CACHECORE_FIELD_GAUGE };
+  static const struct { const char *name; size_t offset; uint32_t kind; }
+  expected[] = {
+      STATS_FIELD(shard_count, G),    STATS_FIELD(entries, G),
+      STATS_FIELD(bytes_used, G),     STATS_FIELD(bytes_limit, G),
+      STATS_FIELD(entries_limit, G),  STATS_FIELD(hits, C),
+      STATS_FIELD(misses, C),         STATS_FIELD(inserts, C),
+      STATS_FIELD(updates, C),        STATS_FIELD(deletes, C),
+      STATS_FIELD(evictions, C),      STATS_FIELD(expirations, C),
+      STATS_FIELD(refused, C),        STATS_FIELD(bytes_resident, G),
+      STATS_FIELD(removals_lost, C),  STATS_FIELD(expired, G),
+      STATS_FIELD(entries_before, G), STATS_FIELD(stale, G),
+      STATS_FIELD(absent, G),         STATS_FIELD(stale_served, C),
+      STATS_FIELD(absent_served, C)};
+  enum { FIELDS = sizeof expected / sizeof expected[0] };
+  cachecore_t *cache = open_exact(1234, 0, 0);
+  cachecore_stats_t stats;
+  uint32_t i, size = 4;
+  CHECK_OK(set_text(cache, "k", "v", 0));
+  CHECK_OK(cachecore_reset_stats(cache));
+  CHECK_TEXT(cache, "k", "v");
+  stats = stats_of(cache);
+  for (i = 0; i < FIELDS; i++) {
+    cachecore_stats_field_t field = CACHECORE_STATS_FIELD_INIT;
+    uint64_t word;
+    CHECK_OK(cachecore_stats_field(i, &field));
+    CHECK(strcmp(field.name, expected[i].name) == 0);
+    CHECK_INT(field.offset, expected[i].offset);
+    CHECK_INT(field.kind, expected[i].kind);
+    CHECK(field.unit[0] && field.help[strlen(field.help) - 1] == '.');
+    size += field.size;
+    if (field.size != 8) continue;
+    memcpy(&word, (char *)&stats + field.offset, sizeof word);
+    if (strcmp(field.name, "hits") == 0) CHECK_INT(word, 1);
+    if (strcmp(field.name, "entries_limit") == 0) CHECK_INT(word, 1234);
+  }
+  CHECK_INT(size, sizeof stats); /* none is left out */
+  CHECK_INT(cachecore_stats_field(FIELDS, &(cachecore_stats_field_t)
+                                  CACHECORE_STATS_FIELD_INIT), CACHECORE_MISS);
+  cachecore_close(cache);
+}
+
 TESTS(T(each_counter_counts_its_own), T(expired_is_not_updated),
       T(bytes_come_and_go), T(exact_with_many_threads),
-      T(every_entry_is_accounted_for), T(stats_of_other_versions))
+      T(every_entry_is_accounted_for), T(stats_of_other_versions),
+      T(fields_by_their_table))

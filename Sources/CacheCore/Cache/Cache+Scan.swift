@@ -8,7 +8,8 @@ extension Cache {
   /// buffer is too small.
   @discardableResult
   package func scan(
-    _ cursor: inout UInt64, prefix: UnsafeRawBufferPointer, into buffer: inout RecordBuffer
+    _ cursor: inout UInt64, prefix: UnsafeRawBufferPointer, withValues: Bool = false,
+    into buffer: inout RecordBuffer
   ) -> Outcome {
     let number = cursor >> Cache.positionBits
     guard number < UInt64(shardCount) else {
@@ -22,9 +23,12 @@ extension Cache {
       isReadOnly
       ? .some(
         shard.scanUnlocked(
-          from: position, prefix: prefix, into: &buffer, at: now, exactNow: exactNow))
+          from: position, prefix: prefix, withValues: withValues, into: &buffer, at: now,
+          exactNow: exactNow))
       : shard.withLock {
-        shard.scan(from: position, prefix: prefix, into: &buffer, at: now, exactNow: exactNow)
+        shard.scan(
+          from: position, prefix: prefix, withValues: withValues, into: &buffer, at: now,
+          exactNow: exactNow)
       }
     guard let next = scanned else { return .timeout }
     if buffer.isTooSmall { return .tooSmall }

@@ -97,6 +97,17 @@ package struct Cache {
     return size <= buffer.count ? .ok : .tooSmall
   }
 
+  /// The same in any cache, also one that is open for reading alone.
+  @inline(__always)
+  package func getAnyhow(
+    _ key: UnsafeRawBufferPointer, _ route: Route, at now: UInt64,
+    into buffer: UnsafeMutableRawBufferPointer, size: inout Int
+  ) -> Outcome {
+    isReadOnly
+      ? getAnyway(key, route, at: now, into: buffer, size: &size)
+      : get(key, route, at: now, into: buffer, size: &size)
+  }
+
   /// As `get` in the ordinary case; nil: it is another.
   @inline(__always)
   package func getOrdinary(

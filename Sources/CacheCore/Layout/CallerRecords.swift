@@ -9,6 +9,15 @@ package struct ScanRecord {
   package var ttlMs: Int64
 }
 
+/// cachecore_value_record_t.
+package struct ValueRecord {
+  package var recordSize: UInt64
+  package var valueSize: UInt64
+  package var ttlMs: Int64
+  package var keySize: UInt32
+  package var reserved: UInt32 = 0
+}
+
 /// cachecore_removal_record_t.
 package struct RemovalRecord {
   package var recordSize: UInt64

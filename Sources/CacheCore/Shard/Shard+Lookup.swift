@@ -210,6 +210,16 @@ extension Shard {
 
   // MARK: For the holder of the lock
 
+  /// An entry of the shard as a reader would find it.
+  package func found(_ ref: Ref) -> Found {
+    let entry = entry(ref)
+    let (access, expiry) = (entry.access, entry.expiry)
+    return Found(
+      entry: entry, ref: ref, access: access, expiry: expiry, version: entry.version,
+      valueSize: entry.valueSize(access, expiry),
+      value: entry.base + access.keyOffset + access.keySize, bucketVersion: 0)
+  }
+
   /// The slot for a key, expired or not.
   @inline(__always)
   package func find(_ parts: HashParts, _ key: UnsafeRawBufferPointer) -> Index.Slot? {

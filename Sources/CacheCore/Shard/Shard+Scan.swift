@@ -7,17 +7,20 @@ extension Shard {
   /// Buckets that one call looks at, at most.
   static let bucketsAtOnce = 64
 
+  /// Bytes of records after which one call looks at no further bucket.
+  static let bytesAtOnce = 64 << 10
+
   /// A key's place in the walk, and the entry that has it.
   private typealias Place = (position: UInt64, ref: Ref)
 
-  /// Lists live entries with the prefix from `position` on. The position to go
-  /// on from; nil at the end of the shard.
+  /// Lists live entries with the prefix from `position` on, with their values or
+  /// without. The position to go on from; nil at the end of the shard.
   package func scan(
-    from position: UInt64, prefix: UnsafeRawBufferPointer, into buffer: inout RecordBuffer,
-    at now: UInt64, exactNow: UInt64
+    from position: UInt64, prefix: UnsafeRawBufferPointer, withValues: Bool,
+    into buffer: inout RecordBuffer, at now: UInt64, exactNow: UInt64
   ) -> UInt64? {
     var position = position
-    for _ in 0..<Shard.bucketsAtOnce {
+    for _ in 0..<Shard.bucketsAtOnce where buffer.used < Shard.bytesAtOnce {
       guard let (bucket, end) = index.bucket(at: position) else { return nil }
       let stop = withPlaces(in: bucket, from: position, prefix: prefix) { places -> UInt64? in
         var next = 0
@@ -26,8 +29,11 @@ extension Shard {
           let group = places[next...].prefix { $0.position == places[next].position }
           let before = buffer
           for place in group where isLive(place.ref, at: now) {
-            if !append(place.ref, to: &buffer, exactNow: exactNow) {
-              buffer.revert(to: before, needing: size(of: group, at: now))
+            if !append(
+              found(place.ref), withValue: withValues, to: &buffer, exactNow: exactNow)
+            {
+              let needed = size(of: group, withValues: withValues, at: now)
+              buffer.revert(to: before, needing: needed)
               return places[next].position
             }
           }
@@ -111,36 +117,14 @@ extension Shard {
     return key.count >= prefix.count && platform_equal(key.baseAddress!, start, prefix.count)
   }
 
-  private static let recordHeaderSize = MemoryLayout<ScanRecord>.size
-
   /// The size of all records of a group.
-  private func size(of group: Slice<UnsafeMutableBufferPointer<Place>>, at now: UInt64) -> Int {
+  private func size(
+    of group: Slice<UnsafeMutableBufferPointer<Place>>, withValues: Bool, at now: UInt64
+  ) -> Int {
     var total = 0
     for place in group where isLive(place.ref, at: now) {
-      total += RecordBuffer.rounded(Shard.recordHeaderSize + entry(place.ref).access.keySize)
+      total += recordSize(of: found(place.ref), withValue: withValues)
     }
     return total
-  }
-
-  /// Writes one record, as cachecore_scan_record_t has it.
-  package func append(_ ref: Ref, to buffer: inout RecordBuffer, exactNow: UInt64) -> Bool {
-    let entry = entry(ref)
-    let (access, expiry) = (entry.access, entry.expiry)
-    let headerSize = Shard.recordHeaderSize
-    guard let record = buffer.append(size: headerSize + access.keySize) else { return false }
-    record.storeBytes(
-      of: ScanRecord(
-        recordSize: UInt32(RecordBuffer.rounded(headerSize + access.keySize)),
-        keySize: UInt32(access.keySize), valueSize: entry.valueSize(access, expiry),
-        ttlMs: Shard.remaining(until: end(access, expiry), at: exactNow)),
-      as: ScanRecord.self)
-    platform_copy(record + headerSize, entry.base + access.keyOffset, access.keySize)
-    return true
-  }
-
-  /// The time left until an end, as the API reports it.
-  @inline(__always)
-  package static func remaining(until end: UInt64, at exactNow: UInt64) -> Int64 {
-    end == Clock.never ? -1 : end > exactNow ? Int64(end - exactNow) : 0
   }
 }

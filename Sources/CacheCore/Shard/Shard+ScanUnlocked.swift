@@ -11,11 +11,11 @@ extension Shard {
 
   /// As `scan`. A buffer that has no room for a bucket's entries is too small.
   package func scanUnlocked(
-    from position: UInt64, prefix: UnsafeRawBufferPointer, into buffer: inout RecordBuffer,
-    at now: UInt64, exactNow: UInt64
+    from position: UInt64, prefix: UnsafeRawBufferPointer, withValues: Bool,
+    into buffer: inout RecordBuffer, at now: UInt64, exactNow: UInt64
   ) -> UInt64? {
     var position = position
-    for _ in 0..<Shard.bucketsAtOnce {
+    for _ in 0..<Shard.bucketsAtOnce where buffer.used < Shard.bytesAtOnce {
       let before = buffer
       var listings = 0
       while true {
@@ -23,7 +23,8 @@ extension Shard {
         guard let (bucket, end) = index.bucket(at: position) else { return nil }
         let version = bucket.version.pointee.load(ordering: .acquiring)
         let listed = list(
-          bucket, version, from: position, prefix: prefix, at: now, exactNow, &buffer)
+          bucket, version, from: position, prefix: prefix, withValues, at: now, exactNow,
+          &buffer)
         let isUnchanged = isUnchanged(bucket, since: version) && index.tableNow == table
         listings += 1
         if isUnchanged || listings == Shard.listingsMax {
@@ -46,7 +47,7 @@ extension Shard {
   /// is room. How many there are, and what they take.
   private func list(
     _ first: Bucket, _ version: UInt32, from position: UInt64, prefix: UnsafeRawBufferPointer,
-    at now: UInt64, _ exactNow: UInt64, _ buffer: inout RecordBuffer
+    _ withValues: Bool, at now: UInt64, _ exactNow: UInt64, _ buffer: inout RecordBuffer
   ) -> (count: Int, size: Int) {
     let readable = readable
     var listed = (count: 0, size: 0)
@@ -56,23 +57,9 @@ extension Shard {
         index.position(of: HashParts(keyHash(found.key)).forIndex) >= position
       else { return }
       listed.count += 1
-      listed.size += RecordBuffer.rounded(MemoryLayout<ScanRecord>.size + found.key.count)
-      _ = append(found, to: &buffer, exactNow: exactNow)
+      listed.size += recordSize(of: found, withValue: withValues)
+      _ = append(found, withValue: withValues, to: &buffer, exactNow: exactNow)
     }
     return listed
-  }
-
-  private func append(_ found: Found, to buffer: inout RecordBuffer, exactNow: UInt64) -> Bool {
-    let headerSize = MemoryLayout<ScanRecord>.size
-    let size = headerSize + found.key.count
-    guard let record = buffer.append(size: size) else { return false }
-    record.storeBytes(
-      of: ScanRecord(
-        recordSize: UInt32(RecordBuffer.rounded(size)), keySize: UInt32(found.key.count),
-        valueSize: found.valueSize,
-        ttlMs: Shard.remaining(until: end(found.access, found.expiry), at: exactNow)),
-      as: ScanRecord.self)
-    platform_copy(record + headerSize, found.key.baseAddress!, found.key.count)
-    return true
   }
 }

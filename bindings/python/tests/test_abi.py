@@ -26,6 +26,18 @@ class ScanRecord(ctypes.Structure):
     ]
 
 
+class ValueRecord(ctypes.Structure):
+    """cachecore_value_record_t"""
+
+    _fields_ = [
+        ("record_size", ctypes.c_uint64),
+        ("value_size", ctypes.c_uint64),
+        ("ttl_ms", ctypes.c_int64),
+        ("key_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
 class RemovalRecord(ctypes.Structure):
     """cachecore_removal_record_t"""
 
@@ -48,9 +60,11 @@ STRUCTS = {
     "cachecore_scan_record_t": ScanRecord,
     "cachecore_shared_info_t": _native.SharedInfo,
     "cachecore_shared_options_t": _native.SharedOptions,
+    "cachecore_stats_field_t": _native.StatsField,
     "cachecore_stats_t": _native.Stats,
     "cachecore_sweeper_options_t": _native.SweeperOptions,
     "cachecore_sweeper_status_t": _native.SweeperStatus,
+    "cachecore_value_record_t": ValueRecord,
     "cachecore_window_t": _native.Window,
 }
 
@@ -79,7 +93,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
             lines.append(f'P("{name}.{field[0]}", offsetof({name}, {field[0]}));')
             lines.append(f'P("{name}.{field[0]} size", sizeof((({name} *)0)->{field[0]}));')
             lines.append(f'P("{name}.{field[0]} sign", (({name}){{0}}).{field[0]} - 1 < 0);')
-    lines = [line for line in lines if not re.search(r"\.(data|owner|path) sign", line)]
+    lines = [line for line in lines if not re.search(r"\.(data|owner|path|name|unit|help) sign", line)]
     folder = tmp_path_factory.mktemp("layout")
     source, program = folder / "layout.c", folder / "layout"
     source.write_text(
@@ -122,6 +136,9 @@ def test_records_read_by_struct() -> None:
     scanned = ScanRecord(1, 2, 3, -4)
     assert _native.SCAN_RECORD.size == ctypes.sizeof(scanned)
     assert _native.SCAN_RECORD.unpack(bytes(scanned)) == (1, 2, 3, -4)
+    valued = ValueRecord(1, 2, -3, 4, 5)
+    assert _native.VALUE_RECORD.size == ctypes.sizeof(valued)
+    assert _native.VALUE_RECORD.unpack(bytes(valued)) == (1, 2, -3, 4, 5)
     removed = RemovalRecord(1, 2, 3, 4)
     assert _native.REMOVAL_RECORD.size == ctypes.sizeof(removed)
     assert _native.REMOVAL_RECORD.unpack(bytes(removed)) == (1, 2, 3, 4)

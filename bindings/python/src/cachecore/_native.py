@@ -68,6 +68,9 @@ MAX_BYTES_MIN = 65536
 TTL_NEVER = 2**64 - 1
 TTL_KEEP = 2**63
 
+FIELD_COUNTER = 1
+FIELD_GAUGE = 2
+
 REMOVED_EXPIRED = 1
 REMOVED_EVICTED = 2
 REMOVED_REPLACED = 3
@@ -192,6 +195,20 @@ class Stats(Sized):
         ("absent", c_uint64),
         ("stale_served", c_uint64),
         ("absent_served", c_uint64),
+    ]
+
+
+class StatsField(Sized):
+    """cachecore_stats_field_t"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("kind", c_uint32),
+        ("name", c_char_p),
+        ("unit", c_char_p),
+        ("help", c_char_p),
+        ("offset", c_uint32),
+        ("size", c_uint32),
     ]
 
 
@@ -361,7 +378,11 @@ increment = _quick("cachecore_increment", _status, *_key, c_int64, c_int64, c_ui
 get_many = _waits("cachecore_get_many", _status, *_many_keys, _array, _array, _array, _array)
 set_many = _waits("cachecore_set_many", _status, *_many_keys, _array, _array, _array, _array)
 delete_many = _waits("cachecore_delete_many", _status, *_many_keys, _array, _u64s)
+get_packed = _waits("cachecore_get_packed", _status, *_many_keys, c_void_p, _size, _array, _array)
+set_packed = _waits("cachecore_set_packed", _status, *_many_keys, _array, _array, _array, _array)
+delete_packed = _waits("cachecore_delete_packed", _status, *_many_keys, _array, _u64s)
 scan = _waits("cachecore_scan", _status, _cache, _u64s, _bytes, _size, c_void_p, _size, _sizes, _sizes)
+scan_values = _waits("cachecore_scan_values", _status, _cache, _u64s, _bytes, _size, c_void_p, _size, _sizes, _sizes)
 coldest = _waits("cachecore_coldest", _status, _cache, c_uint64, c_void_p, _size, _sizes, _sizes)
 hottest = _waits("cachecore_hottest", _status, _cache, c_uint64, c_void_p, _size, _sizes, _sizes)
 evict = _waits("cachecore_evict", _status, _cache, c_uint64, _u64s)
@@ -372,6 +393,7 @@ cleanup_expired = _waits("cachecore_cleanup_expired", _status, _cache, c_uint64,
 resize = _waits("cachecore_resize", _status, _cache, c_uint64, c_uint64)
 stats = _waits("cachecore_stats", _status, _cache, POINTER(Stats))
 reset_stats = _waits("cachecore_reset_stats", _status, _cache)
+stats_field = _quick("cachecore_stats_field", _status, c_uint32, POINTER(StatsField))
 take_removals = _waits("cachecore_take_removals", _status, _cache, c_void_p, _size, _sizes, _sizes)
 window = _waits("cachecore_window", _status, _cache, c_uint64, POINTER(Window))
 audit = _waits("cachecore_audit", _status, _cache, _bytes, _size, POINTER(AuditOptions), POINTER(Audit))
@@ -415,6 +437,7 @@ class _Boxes(dict[int, c_size_t]):
 SIZE = _Boxes((size, c_size_t(size)) for size in range(1025))
 DEFAULT_TTL = c_uint64(0)
 
-# The records of cachecore_scan and cachecore_take_removals, read much faster than through ctypes.
+# The records of cachecore_scan, scan_values and take_removals, read much faster than through ctypes.
 SCAN_RECORD = Struct("@IIQq")
+VALUE_RECORD = Struct("@QQqII")
 REMOVAL_RECORD = Struct("@QQII")
