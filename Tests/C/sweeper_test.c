@@ -1,4 +1,5 @@
 /* The sweeper keeps its schedule, and does what it is told at once. */
+#include <dirent.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -19,6 +20,49 @@ static void start_and_stop(void) {
   CHECK_INT(cachecore_sweeper_stop(cache, 0), CACHECORE_E_STATE);
   CHECK_OK(cachecore_sweeper_start(cache, NULL));
   cachecore_close(cache); /* with it running */
+}
+
+/* How many threads of the process have this name. */
+static int threads_named(const char *name) {
+  char path[64], found[32];
+  int count = 0;
+  struct dirent *entry;
+  DIR *tasks = opendir("/proc/self/task");
+  CHECK(tasks != NULL);
+  while ((entry = readdir(tasks))) {
+    FILE *file;
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", entry->d_name);
+    file = fopen(path, "r");
+    if (!file) continue;
+    if (fscanf(file, "%31s", found) == 1 && strcmp(found, name) == 0) count++;
+    fclose(file);
+  }
+  closedir(tasks);
+  return count;
+}
+
+static size_t address_space_kb(void) {
+  char line[128];
+  size_t kb = 0;
+  FILE *file = fopen("/proc/self/status", "r");
+  CHECK(file != NULL);
+  while (fgets(line, sizeof line, file)) sscanf(line, "VmSize: %zu", &kb);
+  fclose(file);
+  return kb;
+}
+
+/* A name that a debugger shows, and a stack that a small process can afford. */
+static void a_thread_with_a_name(void) {
+  cachecore_t *cache = open_plain(1000, 0);
+  size_t before = address_space_kb();
+  CHECK_INT(threads_named("cachecore-sweep"), 0);
+  start(cache, HOUR, 0);
+  CHECK_OK(cachecore_sweeper_trigger(cache, NULL)); /* so that it has begun */
+  CHECK_INT(threads_named("cachecore-sweep"), 1);
+  if (!SANITIZED) CHECK(address_space_kb() - before < 1024);
+  CHECK_OK(cachecore_sweeper_stop(cache, 0));
+  CHECK_INT(threads_named("cachecore-sweep"), 0);
+  cachecore_close(cache);
 }
 
 static void stops_in_a_long_interval(void) {
@@ -362,7 +406,7 @@ static void arguments(void) {
   cachecore_close(cache);
 }
 
-TESTS(T(start_and_stop), T(stops_in_a_long_interval),
+TESTS(T(start_and_stop), T(a_thread_with_a_name), T(stops_in_a_long_interval),
       T(closes_in_a_long_interval), T(without_a_thread),
       T(sweeps_by_its_interval), T(runs_at_once_if_asked),
       T(automatic_interval_follows_lifetimes),

@@ -139,7 +139,7 @@ import Testing
     let context = Unmanaged.passUnretained(shared).toOpaque()
     var thread: UInt64 = 0
     let error = platform_thread_start(
-      &thread,
+      &thread, 1 << 20,
       { context in
         Unmanaged<Shared>.fromOpaque(context!).takeUnretainedValue().changeAll()
         return nil

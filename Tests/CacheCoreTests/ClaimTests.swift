@@ -427,7 +427,7 @@ private final class Waiter: @unchecked Sendable {
     (self.cache, self.key, self.seen) = (cache, key, seen)
     let context = Unmanaged.passRetained(self).toOpaque()
     let error = platform_thread_start(
-      &thread,
+      &thread, 1 << 20,
       { context in
         let waiter = Unmanaged<Waiter>.fromOpaque(context!).takeRetainedValue()
         waiter.told = waiter.cache.wait(

@@ -81,6 +81,8 @@ package struct Sweeper {
   /// Longest interval and slice: what fits the arithmetic in nanoseconds.
   private static let intervalMsMax: UInt64 = 1 << 40
   private static let sliceUsMax: UInt64 = 1 << 40
+  /// It needs a few KB, and the program's thread-local variables.
+  private static let stackSize = 256 << 10
 
   private func startLocked(_ options: Options) -> Outcome {
     if phaseWord.relaxed == Phase.stopping, exitedWord.relaxed == state.pointee.run {
@@ -99,7 +101,7 @@ package struct Sweeper {
     state.pointee.run &+= 1
     setPhase(Phase.running)
     let error = platform_thread_start(
-      &state.pointee.thread,
+      &state.pointee.thread, Sweeper.stackSize,
       { context in
         Sweeper(CacheHandle(context!)).run()
         return nil
@@ -210,6 +212,7 @@ package struct Sweeper {
   // MARK: The thread
 
   private func run() {
+    platform_thread_name("cachecore-sweep")
     lock.acquire()
     while phaseWord.relaxed != Phase.stopping {
       shortenInterval()
