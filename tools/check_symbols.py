@@ -26,9 +26,10 @@ STRIPPED_BYTES_MAX = 896 * 1024
 DISABLED = {"pthread_join", "sysconf"}
 IMPORTED = DISABLED | {
     "__cxa_finalize", "__errno_location", "__register_atfork", "__stack_chk_fail", "bcmp", "calloc", "clock_gettime",
-    "free", "madvise", "memcmp", "memcpy", "memmove", "memset", "mmap", "munmap", "posix_memalign", "pthread_attr_destroy",
-    "pthread_attr_init", "pthread_attr_setstacksize", "pthread_create", "pthread_setcancelstate", "sched_yield", "sigfillset", "sigprocmask", "syscall",
-    "__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable",
+    "free", "madvise", "memcmp", "memcpy", "memmove", "memset", "mmap", "munmap", "posix_memalign",
+    "pthread_attr_destroy", "pthread_attr_init", "pthread_attr_setstacksize", "pthread_create",
+    "pthread_setcancelstate", "sched_yield", "sigfillset", "sigprocmask", "syscall", "_ITM_deregisterTMCloneTable",
+    "_ITM_registerTMCloneTable", "__gmon_start__",
 }
 
 

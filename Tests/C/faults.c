@@ -217,12 +217,14 @@ long syscall(long number, ...) {
 /* ---- What is left -------------------------------------------------------- */
 
 int is_known_symbol(const char *name) {
-  /* They work on memory alone, or fail only for arguments that they are never
-   * given: a thread that is joinable, a set of signals that is one. */
+  /* They work on memory alone, in glibc at least, or fail only for arguments
+   * that they are never given: a thread that is joinable, a set of signals that
+   * is one. */
   static const char *const others[] = {
       "syscall",    "memcpy",       "memmove",         "memset",
       "memcmp",     "bcmp",         "free",            "__stack_chk_fail",
       "sigfillset", "pthread_join", "sigprocmask",
+      "pthread_attr_init", "pthread_attr_destroy",
       "pthread_setcancelstate", "__errno_location"};
   size_t i;
   for (i = 0; i < FAULT_CALLS; i++)
