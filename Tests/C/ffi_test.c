@@ -317,9 +317,9 @@ static void sharing(void) {
   call("cachecore_close", "vp", c);
 }
 
-static const test_t tests[] = {T(singles), T(batches_and_wholes), T(packed), T(claims),
-                               T(saving), T(sharing), T(audit_and_window),
-                               T(sweeper)};
+static const test_t tests[] = {T(singles), T(batches_and_wholes), T(packed),
+                               T(claims), T(saving), T(sharing),
+                               T(audit_and_window), T(sweeper)};
 
 int main(int argc, char **argv) {
   const char *path = getenv("CACHECORE_LIBRARY");

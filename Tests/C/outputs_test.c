@@ -598,5 +598,5 @@ static void too_small(void) {
 
 TESTS(T(without_a_cache), T(with_a_closed_cache), T(opening),
       T(opening_what_is_shared), T(arguments),
-      T(elements), T(fields), T(structs_of_other_versions), T(misses), T(claims),
-      T(numbers_that_cannot_be), T(not_now), T(too_small))
+      T(elements), T(fields), T(structs_of_other_versions), T(misses),
+      T(claims), T(numbers_that_cannot_be), T(not_now), T(too_small))

@@ -287,6 +287,12 @@ extension Atomic {
         ("ttlMs", \.ttlMs),
       ]),
     plain(
+      ValueRecord.self,
+      [
+        ("recordSize", \.recordSize), ("valueSize", \.valueSize), ("ttlMs", \.ttlMs),
+        ("keySize", \.keySize),
+      ]),
+    plain(
       RemovalRecord.self,
       [
         ("recordSize", \.recordSize), ("valueSize", \.valueSize), ("keySize", \.keySize),

@@ -260,6 +260,9 @@ struct ReferenceCache {
         #expect(
           Set(cache.scan(capacity: 64 + random.below(500) / 8 * 8))
             == Set(model.live.map(\.key)), context)
+        #expect(
+          Set(cache.scanValues(capacity: 64 + random.below(500) / 8 * 8))
+            == Set(model.live.map { [$0.key, $0.value!] }), context)
       case 95..<110:
         let ms = UInt64(1 + random.below(200))
         let (told, wanted) = (cache.getOrClaim(key, claimMs: ms), model.getOrClaim(key))

@@ -97,6 +97,35 @@ struct TestCache {
     } while cursor != 0
     return keys
   }
+  /// Each key with its value, as often as it is listed.
+  func scanValues(prefix: [UInt8] = [], capacity: Int = 4096) -> [[[UInt8]]] {
+    var entries: [[[UInt8]]] = []
+    var cursor: UInt64 = 0
+    var bytes = [UInt64](repeating: 0, count: capacity / 8)
+    var needed = 0
+    repeat {
+      needed = 0
+      bytes.withUnsafeMutableBytes { bytes in
+        var buffer = RecordBuffer(bytes)
+        prefix.withUnsafeBytes {
+          cache.scan(&cursor, prefix: $0, withValues: true, into: &buffer)
+        }
+        if buffer.isTooSmall { needed = buffer.needed }
+        var at = 0
+        while at < buffer.used {
+          let record = bytes.loadUnaligned(fromByteOffset: at, as: ValueRecord.self)
+          let key = at + MemoryLayout<ValueRecord>.size
+          let value = key + Int(record.keySize)
+          entries.append([
+            Array(bytes[key..<value]), Array(bytes[value..<value + Int(record.valueSize)]),
+          ])
+          at += Int(record.recordSize)
+        }
+      }
+      if needed > 0 { bytes = [UInt64](repeating: 0, count: needed / 8) }
+    } while cursor != 0 || needed > 0
+    return entries
+  }
   func advance(ms: UInt64) { precondition(cache.advanceClock(by: ms) == .ok) }
 
   // MARK: Claims
