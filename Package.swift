@@ -69,9 +69,7 @@ let package = Package(
       swiftSettings: engineSettings),
     .target(
       name: "CacheCoreABI", dependencies: ["CacheCore", "CCacheCore"],
-      // All of the header, what programs must ask for included.
-      swiftSettings: engineSettings + [.unsafeFlags(["-Xcc", "-DCACHECORE_EXPERIMENTAL"])],
-      linkerSettings: librarySettings),
+      swiftSettings: engineSettings, linkerSettings: librarySettings),
     .target(name: "SeededRandom", path: "Tests/SeededRandom"),
     // Processes and what they do to each other; SharingTests runs it.
     .executableTarget(

@@ -26,7 +26,6 @@ compile() {
   shift
   swiftc -O -g -wmo -parse-as-library -swift-version 6 -package-name cachecore \
     -enable-experimental-feature Embedded -sanitize=fuzzer,address \
-    -Xcc -DCACHECORE_EXPERIMENTAL \
     -I Sources/CPlatform/include -I include -I "$out" -module-name "$module" \
     -emit-module-path "$out/$module.swiftmodule" -c "$@" -o "$out/$module.o"
 }

@@ -8,7 +8,6 @@
 #ifndef ORACLE_H
 #define ORACLE_H
 
-#define CACHECORE_EXPERIMENTAL
 #include "cachecore.h"
 #include "input.h"
 

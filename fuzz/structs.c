@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 
-#define CACHECORE_EXPERIMENTAL
 #include "cachecore.h"
 #include "input.h"
 

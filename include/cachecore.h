@@ -41,18 +41,19 @@
  *   Closed     Every function answers CACHECORE_E_STATE to a closed handle, and
  *              `close` ignores it, until 8192 more caches of the process have
  *              been closed.  After that the handle may belong to another cache.
- *   Waiting    A read (get, get_many, get_packed, get_with_info, peek, acquire,
- *              contains, ttl, inspect) takes no lock, with two exceptions: after 64
- *              attempts in which the entry's neighbours changed it takes the
- *              shard's lock; and a hit applies recorded accesses under that
- *              lock, if it is free.  get_or_claim is such a read, and takes the
- *              lock to give somebody a claim.  A write holds the lock of one
- *              shard for a short time.  Functions that work through the whole
- *              cache (clear, scan, delete_prefix, evict, cleanup_expired,
- *              resize) release the lock between slices, and are not atomic.
- *              coldest and hottest hold the locks of all shards while they
- *              list.  claim_wait sleeps until a claim ends; sweeper_stop and
- *              sweeper_trigger wait for the sweeper.
+ *   Waiting    A read (get, get_many, get_packed, get_with_info, peek,
+ *              acquire, contains, ttl, inspect) takes no lock, with two
+ *              exceptions: after 64 attempts in which the entry's neighbours
+ *              changed it takes the shard's lock; and a hit applies recorded
+ *              accesses under that lock, if it is free.  get_or_claim is such a
+ *              read, and takes the lock to give somebody a claim.  A write
+ *              holds the lock of one shard for a short time.  Functions that
+ *              work through the whole cache (clear, scan, scan_values,
+ *              delete_prefix, evict, cleanup_expired, resize) release the lock
+ *              between slices, and are not atomic.  coldest and hottest hold
+ *              the locks of all shards while they list.  claim_wait sleeps
+ *              until a claim ends; sweeper_stop and sweeper_trigger wait for
+ *              the sweeper.
  *   Callbacks  There are none.
  *   Pointers   NULL is CACHECORE_E_ARGUMENT, except where a comment allows it
  *              or where the size that goes with the pointer is 0.
@@ -506,11 +507,11 @@ cachecore_delete_many(cachecore_t *cache, size_t count,
  */
 
 /*
- * Copies the values into `arena`, which has room for `capacity` bytes: one after
- * another, in the order of the keys, without gaps.  sizes_out[i] is the size of
- * value i, 0 if there is none.  A value that does not fit into the rest of the
- * arena is CACHECORE_E_TOO_SMALL; its size is reported, it takes no room, and
- * later values are tried.  So the value of the first element that is
+ * Copies the values into `arena`, which has room for `capacity` bytes, one
+ * after another, in the order of the keys, without gaps.  sizes_out[i] is the
+ * size of value i, 0 if there is none.  A value that does not fit into the rest
+ * of the arena is CACHECORE_E_TOO_SMALL: its size is reported, it takes no
+ * room, and later values are tried.  So the value of the first element that is
  * CACHECORE_OK begins at `arena`, and each other one where the one before it
  * ends.  `arena` may be NULL when `capacity` is 0.  Neither sizes_out nor
  * statuses_out may be NULL: without them nobody can tell where a value is.
@@ -862,11 +863,6 @@ cachecore_audit(cachecore_t *cache, const void *prefix, size_t prefix_size,
                 cachecore_audit_t *audit_out);
 
 /* ---- Claims ------------------------------------------------------------- */
-
-/* This section is experimental: a program that uses it defines
- * CACHECORE_EXPERIMENTAL before it includes the header, and may have to be
- * changed for a later version.  The library always has the functions. */
-#ifdef CACHECORE_EXPERIMENTAL
 
 /*
  * Claims decide which caller computes a missing value.  When an entry expires
@@ -1270,8 +1266,6 @@ cachecore_save(cachecore_t *cache, const char *path, uint64_t *entries_out);
  */
 CACHECORE_API cachecore_status_t
 cachecore_load(cachecore_t *cache, const char *path, uint64_t *entries_out);
-
-#endif /* CACHECORE_EXPERIMENTAL */
 
 /* ---- The sweeper -------------------------------------------------------- */
 

@@ -2,7 +2,6 @@
 #ifndef CLAIMS_H
 #define CLAIMS_H
 
-#define CACHECORE_EXPERIMENTAL
 #include "harness.h"
 
 /* Keys and values as text; what get_or_claim copied is in `answer`. */

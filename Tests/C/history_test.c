@@ -11,8 +11,6 @@
  * $CACHECORE_TEST_MS.  The last test breaks the cache in eleven ways, by a
  * layer between it and the threads, and wants each of them to be found.
  */
-#define CACHECORE_EXPERIMENTAL
-
 #include <sched.h>
 #include <time.h>
 

@@ -3,7 +3,6 @@
  * programs compiled against this header keep relying on them.  A field may be
  * appended (then its line and the size are added here); nothing else may move.
  */
-#define CACHECORE_EXPERIMENTAL
 #include "harness.h"
 
 #define FIELD(type, field, offset)                             \

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CACHECORE_EXPERIMENTAL
 #include "cachecore.h"
 
 static void expect(const char *call, cachecore_status_t status) {

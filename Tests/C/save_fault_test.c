@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define CACHECORE_EXPERIMENTAL
 #include "faults.h"
 #include "harness.h"
 

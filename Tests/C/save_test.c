@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CACHECORE_EXPERIMENTAL
 #include "harness.h"
 
 enum { KEPT = 1000, VALUE_MAX = 5000 };

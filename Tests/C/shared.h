@@ -2,7 +2,6 @@
 #ifndef SHARED_H
 #define SHARED_H
 
-#define CACHECORE_EXPERIMENTAL
 #include "harness.h"
 
 #include <stdbool.h>

@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CACHECORE_EXPERIMENTAL
 #include <cachecore.h>
 
 enum { KEY_SIZE = 16, VALUE_SIZE = 64, ROUNDS_MAX = 1000 };

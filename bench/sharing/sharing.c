@@ -8,7 +8,6 @@
  * the clock.  One line each: what, median, least, most.
  */
 #define _GNU_SOURCE
-#define CACHECORE_EXPERIMENTAL
 #include "cachecore.h"
 
 #include <signal.h>

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CACHECORE_EXPERIMENTAL
 #include <cachecore.h>
 
 #include "../driver/clock.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#define CACHECORE_EXPERIMENTAL
 #include <cachecore.h>
 
 enum { THREADS = 8, PAGES = 20, MISSING = 13, PAGE_MAX = 64 };

@@ -22,7 +22,6 @@
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
-#define CACHECORE_EXPERIMENTAL
 #include <Python.h>
 #include <cachecore.h>
 #include <structmember.h>

@@ -97,7 +97,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     folder = tmp_path_factory.mktemp("layout")
     source, program = folder / "layout.c", folder / "layout"
     source.write_text(
-        "#include <stdio.h>\n#define CACHECORE_EXPERIMENTAL\n#include <cachecore.h>\n"
+        "#include <stdio.h>\n#include <cachecore.h>\n"
         '#define P(name, value) printf("%s=%lld\\n", name, (long long)(value))\n'
         "int main(void) {\n" + "\n".join(lines) + "\nreturn 0; }\n"
     )
