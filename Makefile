@@ -83,7 +83,7 @@ test-all: setup-all ## and services, browser, packages, style, guard, sanitizers
 	@echo "  sanitizers, fuzzing.  About half an hour on two cores.  A test that is"
 	@echo "  skipped is a failure."
 	CACHECORE_NO_SKIPS=1 $(MAKE) check docs test test-services test-browser test-wheel \
-	  test-checkout test-compat bench-guard test-fuzz
+	  test-checkout test-compat test-languages bench-guard test-fuzz
 	CACHECORE_NO_SKIPS=1 $(MAKE) sanitize MS=2000
 	@echo "all tests passed"
 
@@ -124,6 +124,10 @@ test-python: python ## the Python package on both its paths, and its examples
 	PYTHON=$(PYTHON) bindings/python/tools/test.sh
 	tools/test-system-python.sh
 
+.PHONY: test-languages
+test-languages: lib setup-all ## the bindings in other languages, and the flat declarations
+	PYTHON=$(PYTHON) tools/test-languages.sh $(NAME)
+
 # ---- Documentation ----------------------------------------------------------
 
 .PHONY: docs
@@ -143,7 +147,8 @@ check: setup-all ## formatting, style, types
 	tools/layers.py
 	tools/layout.py
 	tools/coverage_table.py --check
-	MYPYPATH=$(PYTHONPATH) $(PYTHON) -m mypy --strict tools/check_links.py tools/check_symbols.py \
+	tools/cdef.py --check
+	MYPYPATH=$(PYTHONPATH) $(PYTHON) -m mypy --strict tools/cdef.py tools/check_links.py tools/check_symbols.py \
 	  tools/coverage_table.py tools/doc_examples.py tools/layers.py tools/layout.py \
 	  tools/pytest_hooks.py tools/region.py tools/site/header_reference.py \
 	  tools/tidy.py tools/mutate.py tools/own_reports.py tools/planted.py

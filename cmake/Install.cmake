@@ -1,6 +1,6 @@
-# Header, library, CMake package, pkg-config file, suppressions for
-# ThreadSanitizer, licence.  Nothing that is
-# installed contains the prefix, unless CMAKE_INSTALL_LIBDIR is an absolute
+# Header and flat declarations, library, CMake package, pkg-config file,
+# suppressions for ThreadSanitizer, licence.  Nothing that is installed contains
+# the prefix, unless CMAKE_INSTALL_LIBDIR is an absolute
 # path: the whole may be moved afterwards.  The library is stripped; its debug
 # information is a component of its own, where gdb looks for it:
 #
@@ -8,7 +8,8 @@
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/cachecore")
 
-install(FILES include/cachecore.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES include/cachecore.h include/cachecore.cdef
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 set(library_name "libcachecore.so.${PROJECT_VERSION}")
 install(PROGRAMS "${release_dir}/${library_name}"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}")
