@@ -118,7 +118,8 @@ extension Cache {
       var left = limit
       while left > 0, let number = fronts.next, let standing = fronts[number] {
         let shard = shard(number)
-        guard shard.append(shard.found(standing.ref), to: &buffer, exactNow: exactNow) else { break }
+        guard shard.append(shard.found(standing.ref), to: &buffer, exactNow: exactNow)
+        else { break }
         fronts[number] = shard.firstLive(in: order, after: standing.ref, at: now)
         left -= 1
       }
