@@ -35,6 +35,14 @@ def test_sizes_of_every_kind() -> None:
             assert cache.get_many(entries) == entries
 
 
+def test_values_of_many_megabytes() -> None:
+    with Cache(1000) as cache:
+        sizes = [0, 700_000, 400_000, 1 << 20, 1 << 20, 3_000_000, 1, 900_000]
+        entries = {f"{at}": bytes([at]) * size for at, size in enumerate(sizes)}
+        cache.set_many(entries)
+        assert cache.get_many(entries) == entries
+
+
 def test_lifetimes(cache: Cache) -> None:
     cache.set_many({"a": b"", "b": b""}, ttl=2)
     cache.set_many({"c": b""}, ttl=NEVER)

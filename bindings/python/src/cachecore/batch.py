@@ -1,7 +1,8 @@
 """Many keys in one native call, a few hundred at a time.
 
-The ctypes arrays have one fixed length, whatever the number of keys: ctypes makes a new type for
-every other length, which costs more than the calls saved.  While a batch runs, it holds the
+Keys lie end to end in one block, and so do values: an array of pointers takes ctypes two to three times as
+long to make.  What C writes goes to arrays of one fixed length, whatever the number of keys: ctypes makes
+a new type for every other length, which costs more than the calls saved.  While a batch runs, it holds the
 handle, so that a cache closed in the middle of it goes away after it.
 """
 
@@ -18,11 +19,9 @@ from .arguments import Key
 from .handle import Handle
 
 _CHUNK = 256
-_Pointers = ctypes.c_char_p * _CHUNK
+_BLOCK_BYTES = 1 << 20  # of values, after which a call takes no further one
 _Sizes = ctypes.c_size_t * _CHUNK
-_Buffers = ctypes.c_void_p * _CHUNK
 _Statuses = ctypes.c_int32 * _CHUNK
-_Ttls = ctypes.c_uint64 * _CHUNK
 
 K = TypeVar("K", bound=Key)
 Failures = list[tuple[Key, int]]
@@ -32,40 +31,42 @@ def _chunks(count: int) -> Iterator[slice]:
     return (slice(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK))
 
 
-class _Keys:
-    """Keys laid end to end, as C sees them; to be kept while ``arguments`` are in use.
-
-    Twice as fast as an array of c_char_p, but it copies: values are better left where they are.
-    """
-
-    def __init__(self, keys: Sequence[bytes]) -> None:
-        self._content = b"".join(keys)
-        start = ctypes.c_void_p.from_buffer(ctypes.c_char_p(self._content)).value or 0
-        self._sizes = array("L", map(len, keys))  # unsigned long: size_t, and wide as a pointer
-        self._pointers = array("L", accumulate(self._sizes, initial=start))
-        pointers, sizes = self._pointers.buffer_info()[0], self._sizes.buffer_info()[0]
-        self.arguments = (len(keys), pointers, sizes)
+def _chunks_of(values: Sequence[bytes]) -> Iterator[slice]:
+    """The same, in which no more is copied at once than a block has, or one value is."""
+    start = size = 0
+    for end, value in enumerate(values):
+        if end - start == _CHUNK or (end > start and size + len(value) > _BLOCK_BYTES):
+            yield slice(start, end)
+            start, size = end, 0
+        size += len(value)
+    if start < len(values):
+        yield slice(start, len(values))
 
 
-class _Tray:
-    """Room for one chunk of values, a slot of equal size for each."""
+class _Block:
+    """Bytes laid end to end, as C sees them; to be kept while ``arguments`` are in use."""
 
-    SMALLEST_SLOT = 256
-    LARGEST_SLOT = 16 * 1024
+    def __init__(self, elements: Sequence[bytes]) -> None:
+        self._content = b"".join(elements)
+        # unsigned long: size_t, one more than there are elements
+        self._offsets = array("L", accumulate(map(len, elements), initial=0))
+        self.arguments = (self._content, self._offsets.buffer_info()[0])
 
-    def __init__(self, slot: int) -> None:
-        self.slot = slot
-        self.memory: Any = ctypes.create_string_buffer(slot * _CHUNK)
-        start = ctypes.addressof(self.memory)
-        self.slots = range(0, slot * _CHUNK, slot)
-        self.buffers = _Buffers(*(start + offset for offset in self.slots))
-        self.capacities = _Sizes(*[slot] * _CHUNK)
+
+class _Arena:
+    """Room for the values of one chunk."""
+
+    SMALLEST = 256 * _CHUNK
+    LARGEST = 16 * 1024 * _CHUNK
+
+    def __init__(self, room: int) -> None:
+        self.memory: Any = ctypes.create_string_buffer(room)
         self.sizes = _Sizes()
         self.statuses = _Statuses()
 
 
-# Trays not in use; see scratch.py for why they are taken out.
-_free: list[_Tray] = []
+# Arenas not in use; see scratch.py for why they are taken out.
+_free: list[_Arena] = []
 
 
 def get_many(
@@ -73,27 +74,32 @@ def get_many(
 ) -> Iterator[tuple[K, int, bytes]]:
     """Key, status and value of all that are not missing.
 
-    The status is OK, E_TOO_SMALL for a value that is larger than a slot, or an error.
+    The status is OK, E_TOO_SMALL for a value that the arena had no room for, or an error.
     """
     largest = 0
     try:
-        tray = _free.pop()
+        arena = _free.pop()
     except IndexError:
-        tray = _Tray(_Tray.SMALLEST_SLOT)
+        arena = _Arena(_Arena.SMALLEST)
+    room = len(arena.memory)
     for chunk in _chunks(len(keys)):
-        asked = _Keys(encoded[chunk])
-        room = (tray.buffers, tray.capacities, tray.sizes, tray.statuses)
-        _native.get_many(handle, *asked.arguments, *room)
-        outcomes = zip(keys[chunk], tray.statuses[:], tray.sizes[:], tray.slots)
-        for key, status, size, start in outcomes:
+        asked = _Block(encoded[chunk])
+        count = chunk.stop - chunk.start
+        _native.get_packed(
+            handle, count, *asked.arguments, arena.memory, room, arena.sizes, arena.statuses
+        )
+        start = needed = 0
+        for key, status, size in zip(keys[chunk], arena.statuses[:count], arena.sizes[:count]):
             if status == _native.OK:
-                yield key, status, tray.memory[start : start + size]
+                yield key, status, arena.memory[start : start + size]
+                start += size
             elif status != _native.MISS:
-                largest = max(largest, size)
+                needed += size
                 yield key, status, b""
-    if tray.slot < largest <= _Tray.LARGEST_SLOT:
-        tray = _Tray(1 << (largest - 1).bit_length())
-    _free.append(tray)
+        largest = max(largest, start + needed)
+    if room < largest and room < _Arena.LARGEST:
+        arena = _Arena(min(_Arena.LARGEST, 1 << (largest - 1).bit_length()))
+    _free.append(arena)
 
 
 def set_many(
@@ -104,14 +110,21 @@ def set_many(
     ttl_ms: int,
 ) -> Failures:
     """Stores all that can be stored; what could not."""
-    ttls = _Ttls(*[ttl_ms] * _CHUNK) if ttl_ms else None
     failures: Failures = []
     statuses = _Statuses()
-    for chunk in _chunks(len(keys)):
-        named, contents = _Keys(encoded[chunk]), values[chunk]
-        pointers, sizes = _Pointers(*contents), _Sizes(*map(len, contents))
-        _native.set_many(handle, *named.arguments, pointers, sizes, ttls, statuses)
-        failures += [(key, status) for key, status in zip(keys[chunk], statuses) if status]
+    ttls = array("Q", [ttl_ms]) * min(len(keys), _CHUNK) if ttl_ms else None
+    for chunk in _chunks_of(values):
+        names, contents = _Block(encoded[chunk]), _Block(values[chunk])
+        count = chunk.stop - chunk.start
+        _native.set_packed(
+            handle,
+            count,
+            *names.arguments,
+            *contents.arguments,
+            None if ttls is None else ttls.buffer_info()[0],
+            statuses,
+        )
+        failures += [(key, status) for key, status in zip(keys[chunk], statuses[:count]) if status]
     return failures
 
 
@@ -120,12 +133,15 @@ def delete_many(
 ) -> tuple[int, Failures]:
     """How many live entries were removed, and what went wrong."""
     failures: Failures = []
+    statuses = _Statuses()
     total = 0
     removed = ctypes.c_uint64()
-    statuses = _Statuses()
     for chunk in _chunks(len(keys)):
-        named = _Keys(encoded[chunk])
-        _native.delete_many(handle, *named.arguments, statuses, ctypes.byref(removed))
+        names = _Block(encoded[chunk])
+        count = chunk.stop - chunk.start
+        _native.delete_packed(handle, count, *names.arguments, statuses, ctypes.byref(removed))
         total += removed.value
-        failures += [(key, status) for key, status in zip(keys[chunk], statuses) if status < 0]
+        failures += [
+            (key, status) for key, status in zip(keys[chunk], statuses[:count]) if status < 0
+        ]
     return total, failures
