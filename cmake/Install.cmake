@@ -10,6 +10,8 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/cachecore")
 
 install(FILES include/cachecore.h include/cachecore.cdef
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(DIRECTORY bindings/cpp/include/
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 set(library_name "libcachecore.so.${PROJECT_VERSION}")
 install(PROGRAMS "${release_dir}/${library_name}"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}")
