@@ -57,13 +57,29 @@ let librarySettings: [LinkerSetting] =
     ])
   ] + (isEmbedded ? [.unsafeFlags(["-enable-experimental-feature", "Embedded"])] : [])
 
-let package = Package(
-  name: "cachecore",
-  products: [.library(name: "cachecore", type: .dynamic, targets: ["CacheCoreABI"])],
-  targets: [
+/// For programs in Swift (bindings/swift): what another package can depend on. It has no
+/// unsafe flags, and links with the library that is installed.
+let bindingTargets: [Target] = [
+  .systemLibrary(name: "CCacheCore", path: "include"),
+  .target(
+    name: "Cachecore", dependencies: ["CCacheCore"], path: "bindings/swift/Sources/Cachecore",
+    linkerSettings: [.linkedLibrary("cachecore")]),
+]
+
+/// `bindings/swift/tools/test.sh` says so: the binding alone, with its tests.
+let isBinding = Context.environment["CACHECORE_BINDING"] == "1"
+
+let bindingTests: [Target] = [
+  .executableTarget(
+    name: "Pages", dependencies: ["Cachecore"], path: "bindings/swift/Examples/Pages"),
+  .testTarget(
+    name: "CachecoreTests", dependencies: ["Cachecore"], path: "bindings/swift/Tests"),
+]
+
+let engineTargets: [Target] =
+  [
     .target(
       name: "CPlatform", cSettings: isScheduled ? [.define("PLATFORM_SCHEDULED")] : []),
-    .systemLibrary(name: "CCacheCore", path: "include"),
     .target(
       name: "CacheCore", dependencies: ["CPlatform"], exclude: ["README.md"],
       swiftSettings: engineSettings),
@@ -78,6 +94,13 @@ let package = Package(
     .testTarget(
       name: "CacheCoreTests",
       dependencies: ["CacheCore", "CPlatform", "SeededRandom", "sharing"]),
-  ] + scheduledTargets,
+  ] + scheduledTargets
+
+let package = Package(
+  name: "cachecore",
+  products: [.library(name: "Cachecore", targets: ["Cachecore"])]
+    + (isBinding
+      ? [] : [.library(name: "cachecore", type: .dynamic, targets: ["CacheCoreABI"])]),
+  targets: bindingTargets + (isBinding ? bindingTests : engineTargets),
   swiftLanguageModes: [.v6]
 )
