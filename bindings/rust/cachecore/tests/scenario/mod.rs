@@ -1,0 +1,4 @@
+//! The runner of scenarios.
+
+pub mod runner;
+pub mod words;
