@@ -1,0 +1,3 @@
+module cachecore
+
+go 1.19
