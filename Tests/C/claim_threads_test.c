@@ -315,9 +315,44 @@ static void the_child_of_a_fork_has_no_claims(void) {
   cachecore_close(c);
 }
 
+/* ---- Counting ------------------------------------------------------------ */
+
+enum { ASKERS = 8, QUESTIONS = 1000 };
+
+static void *ask_for_what_is_absent(void *cache) {
+  int i;
+  for (i = 0; i < QUESTIONS; i++) {
+    asked_t asked = ASKED_INIT;
+    CHECK_INT(ask((cachecore_t *)cache, "absent", &asked), CACHECORE_ABSENT);
+  }
+  return NULL;
+}
+
+/* While threads meet in their read buffers and are moved to others. */
+static void absences_are_counted_as_misses_by_all_threads(void) {
+  int round, i;
+  for (round = 0; round < 50; round++) {
+    cachecore_t *c = open_plain(100, 0);
+    pthread_t threads[ASKERS];
+    cachecore_stats_t stats;
+    store_absence(c, "absent", LONG);
+    CHECK_OK(cachecore_reset_stats(c));
+    for (i = 0; i < ASKERS; i++)
+      CHECK_INT(pthread_create(&threads[i], NULL, ask_for_what_is_absent, c),
+                0);
+    for (i = 0; i < ASKERS; i++) CHECK_INT(pthread_join(threads[i], NULL), 0);
+    stats = stats_of(c);
+    CHECK_INT(stats.hits, 0);
+    CHECK_INT(stats.misses, ASKERS * QUESTIONS);
+    CHECK_INT(stats.absent_served, ASKERS * QUESTIONS);
+    cachecore_close(c);
+  }
+}
+
 TESTS(T(waiters_are_woken_by_the_claimant), T(waiters_are_woken_by_what_voids),
       T(waiters_are_woken_by_a_manual_clock), T(a_dead_claimant_hands_over),
       T(timeouts_are_no_sooner), T(any_thread_may_fulfill),
       T(no_wake_up_is_missed), T(waiters_are_told_of_a_close),
       T(a_wait_that_begins_during_close),
-      T(the_child_of_a_fork_has_no_claims))
+      T(the_child_of_a_fork_has_no_claims),
+      T(absences_are_counted_as_misses_by_all_threads))

@@ -43,8 +43,9 @@ extension Shard {
   package func recordPast(
     _ found: Found, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) {
+    let stripe = stripeOfThisThread  // that of the use; recording it may give the thread another
     recordAccess(found, parts, key, at: now)
-    stripeOfThisThread.countPast(isAbsence: found.freshness == .absent)
+    stripe.countPast(isAbsence: found.freshness == .absent)
     recordMiss(at: now)
   }
 
