@@ -31,6 +31,9 @@ func (c *Cache) Close() error {
 	return nil
 }
 
+// id is the handle as shim.h takes it. It is not Go's memory: a number keeps nothing alive, and need not.
+func (c *Cache) id() C.go_cache { return C.go_cache(uintptr(unsafe.Pointer(c.handle))) }
+
 // Version returns the version of the library in use, as 0x00MMmmpp.
 func Version() uint32 { return uint32(C.cachecore_version()) }
 

@@ -273,7 +273,7 @@ func TestRemovals(t *testing.T) {
 func TestTheSweeperIsControlled(t *testing.T) {
 	cache := manual(t)
 	want(t, cache.StartSweeper(SweeperOptions{Interval: -1}), ErrArgument)
-	must(t, cache.StartSweeper(SweeperOptions{Interval: time.Hour, MaxSlice: 100 * time.Microsecond, RunAtOnce: true}))
+	must(t, cache.StartSweeper(SweeperOptions{Interval: time.Hour, MaxSlice: 100 * time.Microsecond}))
 	want(t, cache.StartSweeper(SweeperOptions{}), ErrState)
 	must(t, cache.Set("k", nil, time.Second))
 	must(t, cache.AdvanceClock(time.Second))
@@ -292,6 +292,12 @@ func TestTheSweeperIsControlled(t *testing.T) {
 	must(t, cache.StopSweeper(time.Minute))
 	want(t, cache.StopSweeper(0), ErrState)
 	want(t, cache.StopSweeper(-1), ErrArgument)
+	must(t, cache.StartSweeper(SweeperOptions{Interval: time.Hour, RunAtOnce: true}))
+	eventually(t, "a sweep at the start", func() bool {
+		now, err := cache.SweeperStatus()
+		must(t, err)
+		return now.SweepsRun > status.SweepsRun
+	})
 }
 
 func TestFigures(t *testing.T) {

@@ -104,8 +104,8 @@ func (c *Cache) GetOrClaim(key string, options ClaimOptions) (Lookup, error) {
 func (cl *Claim) ask(early bool) ([]byte, Status) {
 	scratch := scratches.Get().(*[scratchSize]byte)
 	defer scratches.Put(scratch)
-	handle, key, keySize := cl.cache.handle, bytesOf(cl.key), C.size_t(len(cl.key))
-	got := C.go_get_or_claim(handle, key, keySize, startOf(scratch[:]), scratchSize, &cl.raw)
+	cache, key, keySize := cl.cache.id(), bytesOf(cl.key), C.size_t(len(cl.key))
+	got := C.go_get_or_claim(cache, key, keySize, startOf(scratch[:]), scratchSize, &cl.raw)
 	if Status(got.status) != tooSmall {
 		if Status(got.status) != ok && Status(got.status) != stale {
 			return nil, Status(got.status)
@@ -123,7 +123,7 @@ func (cl *Claim) ask(early bool) ([]byte, Status) {
 	}
 	for {
 		value := make([]byte, got.size)
-		got = C.go_get_or_claim(handle, key, keySize, startOf(value), C.size_t(len(value)), &cl.raw)
+		got = C.go_get_or_claim(cache, key, keySize, startOf(value), C.size_t(len(value)), &cl.raw)
 		if Status(got.status) != tooSmall {
 			return value[:got.size], Status(got.status)
 		}

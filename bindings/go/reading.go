@@ -22,7 +22,7 @@ func (c *Cache) Get(key string) ([]byte, error) {
 	defer inside.leave()
 	scratch := scratches.Get().(*[scratchSize]byte)
 	defer scratches.Put(scratch)
-	got := C.go_get(c.handle, bytesOf(key), C.size_t(len(key)), startOf(scratch[:]), scratchSize)
+	got := C.go_get(c.id(), bytesOf(key), C.size_t(len(key)), startOf(scratch[:]), scratchSize)
 	switch Status(got.status) {
 	case ok:
 		return append(make([]byte, 0, got.size), scratch[:got.size]...), nil
@@ -40,7 +40,7 @@ func (c *Cache) AppendValue(dst []byte, key string) ([]byte, error) {
 		return dst, ErrClosed
 	}
 	defer inside.leave()
-	got := C.go_get(c.handle, bytesOf(key), C.size_t(len(key)), spareOf(dst), C.size_t(cap(dst)-len(dst)))
+	got := C.go_get(c.id(), bytesOf(key), C.size_t(len(key)), spareOf(dst), C.size_t(cap(dst)-len(dst)))
 	switch Status(got.status) {
 	case ok:
 		return dst[:len(dst)+int(got.size)], nil
@@ -66,7 +66,7 @@ func (c *Cache) peek(dst []byte, key string, size int) ([]byte, error) {
 		if cap(dst)-len(dst) < size {
 			dst = append(make([]byte, 0, len(dst)+size), dst...)
 		}
-		got := C.go_peek(c.handle, bytesOf(key), C.size_t(len(key)), spareOf(dst), C.size_t(cap(dst)-len(dst)))
+		got := C.go_peek(c.id(), bytesOf(key), C.size_t(len(key)), spareOf(dst), C.size_t(cap(dst)-len(dst)))
 		switch Status(got.status) {
 		case ok:
 			if dst == nil {
@@ -109,7 +109,7 @@ func (c *Cache) GetWithInfo(key string) ([]byte, EntryInfo, error) {
 	defer inside.leave()
 	scratch := scratches.Get().(*[scratchSize]byte)
 	defer scratches.Put(scratch)
-	got := C.go_get_with_info(c.handle, bytesOf(key), C.size_t(len(key)), startOf(scratch[:]), scratchSize)
+	got := C.go_get_with_info(c.id(), bytesOf(key), C.size_t(len(key)), startOf(scratch[:]), scratchSize)
 	switch Status(got.status) {
 	case ok:
 		return append(make([]byte, 0, got.size), scratch[:got.size]...), infoOf(got.info), nil
@@ -122,9 +122,9 @@ func (c *Cache) GetWithInfo(key string) ([]byte, EntryInfo, error) {
 // peekWithInfo relies on this: a value between two looks at one version is of that version.
 func (c *Cache) peekWithInfo(key string, size int) ([]byte, EntryInfo, error) {
 	for {
-		before := C.go_inspect(c.handle, bytesOf(key), C.size_t(len(key)))
+		before := C.go_inspect(c.id(), bytesOf(key), C.size_t(len(key)))
 		value, err := c.peek(nil, key, size)
-		after := C.go_inspect(c.handle, bytesOf(key), C.size_t(len(key)))
+		after := C.go_inspect(c.id(), bytesOf(key), C.size_t(len(key)))
 		if after.status != C.CACHECORE_OK {
 			return nil, EntryInfo{}, Status(after.status)
 		}
@@ -141,7 +141,7 @@ func (c *Cache) Contains(key string) (bool, error) {
 		return false, ErrClosed
 	}
 	defer inside.leave()
-	switch status := C.cachecore_contains(c.handle, bytesOf(key), C.size_t(len(key))); Status(status) {
+	switch status := C.go_contains(c.id(), bytesOf(key), C.size_t(len(key))); Status(status) {
 	case ok:
 		return true, nil
 	case ErrMiss:
@@ -159,7 +159,7 @@ func (c *Cache) TTL(key string) (time.Duration, error) {
 		return 0, ErrClosed
 	}
 	defer inside.leave()
-	got := C.go_ttl(c.handle, bytesOf(key), C.size_t(len(key)))
+	got := C.go_ttl(c.id(), bytesOf(key), C.size_t(len(key)))
 	if err := asError(got.status); err != nil {
 		return 0, err
 	}
@@ -173,7 +173,7 @@ func (c *Cache) Inspect(key string) (EntryInfo, error) {
 		return EntryInfo{}, ErrClosed
 	}
 	defer inside.leave()
-	got := C.go_inspect(c.handle, bytesOf(key), C.size_t(len(key)))
+	got := C.go_inspect(c.id(), bytesOf(key), C.size_t(len(key)))
 	if err := asError(got.status); err != nil {
 		return EntryInfo{}, err
 	}

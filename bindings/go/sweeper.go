@@ -95,7 +95,7 @@ func (c *Cache) Sweep() (uint64, error) {
 		return 0, ErrClosed
 	}
 	defer inside.leave()
-	removed := C.go_sweeper_trigger(c.handle)
+	removed := C.go_sweeper_trigger(c.id())
 	return uint64(removed.number), asError(removed.status)
 }
 

@@ -26,7 +26,7 @@ func (c *Cache) Acquire(key string) (*Value, error) {
 		return nil, ErrClosed
 	}
 	defer inside.leave()
-	got := C.go_acquire(c.handle, bytesOf(key), C.size_t(len(key)))
+	got := C.go_acquire(c.id(), bytesOf(key), C.size_t(len(key)))
 	if err := asError(got.status); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (c *Cache) DeletePrefix(prefix string) (uint64, error) {
 		return 0, ErrClosed
 	}
 	defer inside.leave()
-	removed := C.go_delete_prefix(c.handle, bytesOf(prefix), C.size_t(len(prefix)))
+	removed := C.go_delete_prefix(c.id(), bytesOf(prefix), C.size_t(len(prefix)))
 	return uint64(removed.number), asError(removed.status)
 }
 
@@ -49,7 +49,7 @@ func (c *Cache) Evict(count uint64) (uint64, error) {
 		return 0, ErrClosed
 	}
 	defer inside.leave()
-	removed := C.go_evict(c.handle, C.uint64_t(count))
+	removed := C.go_evict(c.id(), C.uint64_t(count))
 	return uint64(removed.number), asError(removed.status)
 }
 
@@ -61,7 +61,7 @@ func (c *Cache) CleanupExpired(most uint64) (uint64, error) {
 		return 0, ErrClosed
 	}
 	defer inside.leave()
-	removed := C.go_cleanup_expired(c.handle, C.uint64_t(most))
+	removed := C.go_cleanup_expired(c.id(), C.uint64_t(most))
 	return uint64(removed.number), asError(removed.status)
 }
 
@@ -111,13 +111,13 @@ func (c *Cache) AdvanceClock(by time.Duration) error {
 // file is written beside the target and renamed, so that the old one or the new one is there, whole. It is no snapshot
 // of one moment.
 func (c *Cache) Save(path string) (uint64, error) {
-	return c.file(path, func(path *C.char) C.go_counted { return C.go_save(c.handle, path) })
+	return c.file(path, func(path *C.char) C.go_counted { return C.go_save(c.id(), path) })
 }
 
 // Load adds what is in a saved file where there is no entry, and returns how many were stored. Lifetimes went on by the
 // wall clock. Damaged blocks are left out. ErrState if there is no such file, ErrLayout if it is no saved cache.
 func (c *Cache) Load(path string) (uint64, error) {
-	return c.file(path, func(path *C.char) C.go_counted { return C.go_load(c.handle, path) })
+	return c.file(path, func(path *C.char) C.go_counted { return C.go_load(c.id(), path) })
 }
 
 func (c *Cache) file(path string, call func(*C.char) C.go_counted) (uint64, error) {

@@ -23,7 +23,7 @@ func (c *Cache) Set(key string, value []byte, ttl time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return asError(C.cachecore_set(c.handle, bytesOf(key), C.size_t(len(key)), startOf(value), C.size_t(len(value)), ms))
+	return asError(C.go_set(c.id(), bytesOf(key), C.size_t(len(key)), startOf(value), C.size_t(len(value)), ms))
 }
 
 // SetUntil is as Set, with the deadline as a point of the wall clock. With one that has passed nothing is stored, and
@@ -61,7 +61,7 @@ func (c *Cache) Add(key string, value []byte, ttl time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return asError(C.cachecore_add(c.handle, bytesOf(key), C.size_t(len(key)), startOf(value), C.size_t(len(value)), ms))
+	return asError(C.go_add(c.id(), bytesOf(key), C.size_t(len(key)), startOf(value), C.size_t(len(value)), ms))
 }
 
 // Replace is as Set, but only if there is a live entry: else ErrMiss.
@@ -75,7 +75,7 @@ func (c *Cache) Replace(key string, value []byte, ttl time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return asError(C.cachecore_replace(c.handle, bytesOf(key), C.size_t(len(key)), startOf(value),
+	return asError(C.go_replace(c.id(), bytesOf(key), C.size_t(len(key)), startOf(value),
 		C.size_t(len(value)), ms))
 }
 
@@ -91,7 +91,7 @@ func (c *Cache) CompareAndSet(key string, value []byte, version uint64, ttl time
 	if err != nil {
 		return err
 	}
-	return asError(C.cachecore_compare_and_set(c.handle, bytesOf(key), C.size_t(len(key)), startOf(value),
+	return asError(C.go_compare_and_set(c.id(), bytesOf(key), C.size_t(len(key)), startOf(value),
 		C.size_t(len(value)), C.uint64_t(version), ms))
 }
 
@@ -102,7 +102,7 @@ func (c *Cache) Delete(key string) error {
 		return ErrClosed
 	}
 	defer inside.leave()
-	return asError(C.cachecore_delete(c.handle, bytesOf(key), C.size_t(len(key))))
+	return asError(C.go_delete(c.id(), bytesOf(key), C.size_t(len(key))))
 }
 
 // Touch gives a live entry a new lifetime, and counts as a use; ErrMiss if there is none.
@@ -116,7 +116,7 @@ func (c *Cache) Touch(key string, ttl time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return asError(C.cachecore_touch(c.handle, bytesOf(key), C.size_t(len(key)), ms))
+	return asError(C.go_touch(c.id(), bytesOf(key), C.size_t(len(key)), ms))
 }
 
 // Increment adds delta to a value that is a decimal number in text, in one atomic step, and returns the sum. An absent
@@ -132,6 +132,6 @@ func (c *Cache) Increment(key string, delta, initial int64, ttl time.Duration) (
 	if err != nil {
 		return 0, err
 	}
-	sum := C.go_increment(c.handle, bytesOf(key), C.size_t(len(key)), C.int64_t(delta), C.int64_t(initial), ms)
+	sum := C.go_increment(c.id(), bytesOf(key), C.size_t(len(key)), C.int64_t(delta), C.int64_t(initial), ms)
 	return int64(sum.number), asError(sum.status)
 }
