@@ -140,7 +140,7 @@ fn sizes_offsets_and_constants_are_those_of_the_header() {
     fs::write(
         &source,
         format!(
-            "#define CACHECORE_EXPERIMENTAL\n#include <cachecore.h>\n#include <stdio.h>\n\
+            "#include <cachecore.h>\n#include <stdio.h>\n\
              int main(void) {{\n{}\nreturn 0; }}\n",
             lines.join("\n")
         ),
