@@ -10,6 +10,12 @@ root=$(cd "$here/../../.." && pwd)
 library=${CACHECORE_LIBRARY:-$root/build/lib/libcachecore.so}
 directory=$(cd "$(dirname "$library")" && pwd)
 build=${CACHECORE_BUILD:-$root/build/bindings/go}
+for package in hashicorp/golang-lru patrickmn/go-cache; do
+  [ -d "/usr/share/gocode/src/github.com/$package" ] || {
+    echo "run.sh: apt install golang-github-{hashicorp-golang-lru,patrickmn-go-cache}-dev"
+    exit 1
+  }
+done
 mkdir -p "$build/gopath/src"
 ln -sfn "$here/.." "$build/gopath/src/cachecore"
 ln -sfn "$here" "$build/gopath/src/cachecore-bench"

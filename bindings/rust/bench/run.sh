@@ -9,6 +9,10 @@ library=${CACHECORE_LIBRARY:-$root/build/lib/libcachecore.so}
 CACHECORE_LIB_DIR=$(cd "$(dirname "$library")" && pwd)
 build=${CACHECORE_BUILD:-$root/build/bindings/rust}
 export CACHECORE_LIB_DIR CARGO_TARGET_DIR=$build/bench
+[ -d /usr/share/cargo/registry/lru-0.7.8 ] || {
+  echo "run.sh: apt install librust-lru-dev"
+  exit 1
+}
 cd "$here"  # where .cargo/config.toml is
 cargo build --quiet --release --offline --locked
 LD_LIBRARY_PATH=$CACHECORE_LIB_DIR "$CARGO_TARGET_DIR/release/cachecore-bench" "$@"
