@@ -20,7 +20,9 @@ venv=${VENV:-$PWD/.venv}
 packages=(binutils gcc libc6-dev)  # swiftc links with the system's
 [ "$group" = lib ] ||
   packages+=(cmake g++ libffi-dev make ninja-build pkg-config python3-dev python3-venv)
-[ "$group" != all ] || packages+=(doctest-dev luajit php-cli redis-server strace valgrind zstd)
+[ "$group" != all ] ||
+  packages+=(cargo doctest-dev golang-go luajit php-cli redis-server rust-clippy rustc rustfmt
+    strace valgrind zstd)
 
 say() { echo "setup: $*"; }
 
