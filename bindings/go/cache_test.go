@@ -121,6 +121,28 @@ func TestAppendValue(t *testing.T) {
 	}
 }
 
+// TestAllocations counts what README.md says of them.
+func TestAllocations(t *testing.T) {
+	cache := small(t)
+	must(t, cache.Set("k", make([]byte, 64), Never))
+	buffer, value := make([]byte, 0, 64), make([]byte, 64)
+	for _, call := range []struct {
+		name string
+		most float64
+		run  func()
+	}{
+		{"Get", 1, func() { cache.Get("k") }},
+		{"AppendValue", 0, func() { cache.AppendValue(buffer, "k") }},
+		{"Set", 0, func() { cache.Set("k", value, Never) }},
+		{"Delete, a miss", 0, func() { cache.Delete("none") }},
+	} {
+		// With the race detector a pool drops things at random.
+		if got := testing.AllocsPerRun(1000, call.run); got > call.most+1 || got > call.most && !raceDetector {
+			t.Errorf("%s allocates %v times", call.name, got)
+		}
+	}
+}
+
 func TestALargeValueWithItsInfoIsCountedOnce(t *testing.T) {
 	cache := manual(t)
 	must(t, cache.Set("k", make([]byte, 9000), time.Second))
