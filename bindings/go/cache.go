@@ -37,8 +37,8 @@ func (c *Cache) id() C.go_cache { return C.go_cache(uintptr(unsafe.Pointer(c.han
 // Version returns the version of the library in use, as 0x00MMmmpp.
 func Version() uint32 { return uint32(C.cachecore_version()) }
 
-// bytesOf is the beginning of a string's bytes, for a call during which they are read and not kept. Go's strings do
-// not move, and those on a goroutine's stack are moved to the heap by what cgo assumes of arguments.
+// bytesOf is the beginning of a string's bytes, for a call during which they are read and not kept. They do not move
+// meanwhile: an argument of a cgo call escapes, so it is never on a goroutine's stack.
 func bytesOf(s string) unsafe.Pointer {
 	if len(s) == 0 {
 		return nil

@@ -32,7 +32,7 @@
 //
 // Every method may be called by any goroutine at any time, Close too: calls that are under way end first, and those
 // that come later are ErrClosed. No method blocks a thread for longer than the library needs: GetOrCompute and
-// Pending.Wait wait as goroutines do.
+// Lookup.Wait wait as goroutines do.
 //
 // A Cache has no finalizer. Its memory is not Go's, so a collection would come late or never; call Close. Values of
 // Acquire must be released for the same reason.
