@@ -4,8 +4,9 @@
 const { fileURLToPath } = require('node:url')
 const { NativeCache, native, statsField } = require('./native')
 const { makeError, tooSmall, wrongType, outOfRange } = require('./errors')
-const { KEEP, optionsOf, duration, span, lifetime, count, milliseconds } = require('./lifetimes')
+const { optionsOf, duration, span, lifetime, count, milliseconds } = require('./lifetimes')
 const { take } = require('./slab')
+const { arena, getMany, setMany, deleteMany } = require('./batch')
 const { records, filled } = require('./records')
 const { Sweeper } = require('./sweeper')
 const { getOrClaim, getOrCompute } = require('./claims')
@@ -16,7 +17,6 @@ const MANUAL_CLOCK = 2
 const REPORT_REMOVALS = 4
 const SHARED = { open: 0, create: 1, attach: 2, replace: 4 }
 const KINDS = { expired: 1, nearExpiry: 2, withoutExpiry: 4, idle: 8 }
-const OK = 0
 const E_ARGUMENT = -1
 
 const choice = (table, value, name) => {
@@ -81,9 +81,6 @@ function copied (sized) {
   throw tooSmall(-2 - sized)
 }
 
-const ARENA_SIZE = 256 * 1024
-let arena // for what is copied on at once; made when it is first needed
-
 class Cache extends NativeCache {
   #sweeper
   #flights = new Map() // computations of this object, by their claims
@@ -119,7 +116,6 @@ class Cache extends NativeCache {
   }
 
   getWithInfo (key) {
-    arena ??= Buffer.allocUnsafeSlow(ARENA_SIZE)
     const [buffer, found] = filled((room) => native.getWithInfo.call(this, key, room), arena)
     if (found === -1) return undefined
     found.value = Buffer.from(buffer.subarray(0, found.size))
@@ -169,41 +165,15 @@ class Cache extends NativeCache {
   // ---- Many at once ----
 
   getMany (keys, options) {
-    const { encoding } = optionsOf(options)
-    if (!Array.isArray(keys)) keys = [...keys]
-    const sizes = new Float64Array(keys.length)
-    arena ??= Buffer.allocUnsafeSlow(ARENA_SIZE)
-    native.getMany.call(this, keys, arena, sizes)
-    let total = 0
-    for (const size of sizes) if (size > 0) total += size
-    // One memory for all values of the call.
-    const bytes = encoding === undefined ? Buffer.from(arena.subarray(0, total)) : arena
-    let start = 0
-    return keys.map((key, i) => {
-      const size = sizes[i]
-      if (size === -1) return undefined
-      if (size < -1) return encoding === undefined ? this.peek(key) : this.peek(key)?.toString(encoding)
-      const end = start + size
-      const value = encoding === undefined ? bytes.subarray(start, end) : bytes.toString(encoding, start, end)
-      start = end
-      return value
-    })
+    return getMany(this, keys, optionsOf(options).encoding)
   }
 
   setMany (entries, options) {
-    const flat = []
-    for (const [key, value] of entries) flat.push(key, value)
-    const statuses = new Int32Array(flat.length / 2)
-    if (native.setMany.call(this, flat, lifetime(options), statuses) === 0) return
-    const failed = [...statuses.keys()].filter((i) => statuses[i] !== OK)
-    const error = makeError(statuses[failed[0]],
-      `${failed.length} of ${statuses.length} entries were not stored`)
-    error.keys = failed.map((i) => flat[2 * i])
-    throw error
+    setMany(this, entries, lifetime(options))
   }
 
   deleteMany (keys) {
-    return native.deleteMany.call(this, Array.isArray(keys) ? keys : [...keys])
+    return deleteMany(this, keys)
   }
 
   // ---- The cache as a whole ----
@@ -373,6 +343,5 @@ function whole (value, name) {
 
 // `using` of newer Nodes.
 if (Symbol.dispose) Cache.prototype[Symbol.dispose] = Cache.prototype.close
-Cache.KEEP = KEEP
 
 module.exports = { Cache }

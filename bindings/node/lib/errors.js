@@ -26,7 +26,6 @@ class NotANumberError extends CacheError {}
 class OverflowError extends CacheError {}
 class LayoutError extends CacheError {}
 class AccessError extends CacheError {}
-Object.defineProperty(OverflowError, 'name', { value: 'RangeError' })
 
 const STATE = -6
 const CLOSED = -100 // the addon's own

@@ -3,24 +3,28 @@
 const { Cache } = require('./cache')
 const { Claim, Found } = require('./claims')
 const { KEEP } = require('./lifetimes')
-const errors = require('./errors')
+const {
+  CacheError, ArgumentError, StateError, ClosedError, RefusedError, FullError, NoMemoryError,
+  TooSmallError, TimeoutError, NotANumberError, OverflowError, LayoutError, AccessError
+} = require('./errors')
 
+// Plain names, so that `import { Cache } from 'libcachecore'` finds them.
 module.exports = {
   Cache,
   Claim,
   Found,
   KEEP,
-  CacheError: errors.CacheError,
-  ArgumentError: errors.ArgumentError,
-  ClosedError: errors.ClosedError,
-  StateError: errors.StateError,
-  RefusedError: errors.RefusedError,
-  FullError: errors.FullError,
-  NoMemoryError: errors.NoMemoryError,
-  TooSmallError: errors.TooSmallError,
-  TimeoutError: errors.TimeoutError,
-  NotANumberError: errors.NotANumberError,
-  RangeError: errors.OverflowError,
-  LayoutError: errors.LayoutError,
-  AccessError: errors.AccessError
+  CacheError,
+  ArgumentError,
+  StateError,
+  ClosedError,
+  RefusedError,
+  FullError,
+  NoMemoryError,
+  TooSmallError,
+  TimeoutError,
+  NotANumberError,
+  OverflowError,
+  LayoutError,
+  AccessError
 }

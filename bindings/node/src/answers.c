@@ -73,6 +73,25 @@ napi_value sized(napi_env env, cachecore_status_t status, size_t size) {
   }
 }
 
+bool is_ascii(const char *data, size_t size) {
+  unsigned char bits = 0;
+  size_t i;
+  for (i = 0; i < size; i++) bits |= (unsigned char)data[i];
+  return bits < 0x80;
+}
+
+/* What is all ASCII is made a string without being decoded. */
+napi_value string_of(napi_env env, const char *data, size_t size) {
+  napi_value made = NULL;
+  napi_status status = is_ascii(data, size)
+                           ? napi_create_string_latin1(env, data, size, &made)
+                           : napi_create_string_utf8(env, data, size, &made);
+  if (status == napi_ok) return made;
+  napi_throw_range_error(env, "ERR_STRING_TOO_LONG",
+                         "the value is longer than a string can be");
+  return NULL;
+}
+
 static napi_value signed_integer(napi_env env, int64_t value, bool is_bigint) {
   napi_value made = NULL;
   if (!is_bigint) return number(env, (double)value);

@@ -45,7 +45,7 @@ typedef struct {
 } object_t;
 
 /* The arguments of a method, the object and its cache. */
-#define ARGUMENTS_MAX 6
+#define ARGUMENTS_MAX 8
 typedef struct {
   napi_env env;
   napi_value self;
@@ -98,6 +98,11 @@ napi_value done(napi_env env, cachecore_status_t status);
 /* What was written to a buffer, as one number: the size; -1 for a miss;
  * -2 - N where N bytes would be needed. */
 napi_value sized(napi_env env, cachecore_status_t status, size_t size);
+
+bool is_ascii(const char *data, size_t size);
+
+/* The bytes as text, from UTF-8. */
+napi_value string_of(napi_env env, const char *data, size_t size);
 
 /* ---- Structs as objects -------------------------------------------------- */
 

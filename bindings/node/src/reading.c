@@ -35,21 +35,6 @@ static napi_value peek_into(napi_env env, napi_callback_info info) {
   return into(env, info, lib.peek);
 }
 
-/* What is all ASCII is made a string without being decoded. */
-static napi_value string_of(napi_env env, const char *data, size_t size) {
-  napi_value made = NULL;
-  unsigned char bits = 0;
-  size_t i;
-  napi_status status;
-  for (i = 0; i < size; i++) bits |= (unsigned char)data[i];
-  status = bits < 0x80 ? napi_create_string_latin1(env, data, size, &made)
-                       : napi_create_string_utf8(env, data, size, &made);
-  if (status == napi_ok) return made;
-  napi_throw_range_error(env, "ERR_STRING_TOO_LONG",
-                         "the value is longer than a string can be");
-  return NULL;
-}
-
 /* (key) => string, undefined for a miss */
 static napi_value string_by(napi_env env, napi_callback_info info,
                             getter_t *getter) {

@@ -219,7 +219,7 @@ test('numbers and BigInts of increment', (t) => {
   assert.strictEqual(cache.increment('n', -50n), -8n)
   assert.strictEqual(cache.increment('m', 5, { initial: 0, ttl: 1000 }), 0)
   assert.throws(() => cache.increment('n', 1.5), code('ERR_OUT_OF_RANGE', RangeError))
-  assert.throws(() => cache.increment('n', 2n ** 64n), code('ERR_CACHECORE_RANGE', cachecore.RangeError))
+  assert.throws(() => cache.increment('n', 2n ** 64n), code('ERR_CACHECORE_RANGE', cachecore.OverflowError))
   cache.set('large', String(2n ** 60n))
   assert.throws(() => cache.increment('large'), code('ERR_CACHECORE_RANGE', CacheError))
   assert.strictEqual(cache.increment('large', 1n), 2n ** 60n + 2n)
@@ -244,6 +244,25 @@ test('many at once', (t) => {
   assert.deepStrictEqual(cache.getMany([]), [])
   assert.throws(() => cache.getMany(['a', '']), code('ERR_CACHECORE_ARGUMENT', CacheError))
   assert.throws(() => cache.getMany(5), TypeError)
+})
+
+test('many at once, of every kind of text', (t) => {
+  const cache = opened(t, { maxEntries: 10_000 })
+  const texts = ['a', 'ü', '漢字', '😀', 'x'.repeat(2000), 'a\0b', 'ä'.repeat(1500)]
+  const kinds = [texts.filter((text) => /^[\0-\x7f]*$/.test(text)), texts, texts.map((text) => Buffer.from(text)),
+    texts.map((text, i) => i % 2 ? Buffer.from(text) : text), Array.from({ length: 1000 }, (_, i) => `key ${i}`)]
+  for (const keys of kinds) {
+    cache.setMany(keys.map((key) => [key, key]), { ttl: 10_000 })
+    assert.deepStrictEqual(cache.getMany(keys, { encoding: 'utf8' }), keys.map(String))
+    assert.deepStrictEqual(cache.getMany(keys), keys.map((key) => Buffer.from(key)))
+    assert.deepStrictEqual(cache.getMany(keys, { encoding: 'latin1' }), keys.map((key) => Buffer.from(key).toString('latin1')))
+    assert(cache.ttl(keys[0]) > 5000)
+    assert.strictEqual(cache.deleteMany(keys), keys.length)
+    assert.strictEqual(cache.size, 0)
+  }
+  // Halves of one character, which are none when they stand alone.
+  cache.setMany([['\ud83d', '1'], ['\ude00', '2']])
+  assert.strictEqual(cache.size, 1)
 })
 
 test('iterating', async (t) => {

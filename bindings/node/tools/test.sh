@@ -15,7 +15,7 @@ export CACHECORE_SCENARIOS=${CACHECORE_SCENARIOS:-$root/bindings/scenarios.txt}
 
 skip() { echo "node: skipped: $*"; exit 77; }
 command -v node >/dev/null || skip "no node: install nodejs"
-node -e 'process.exit(parseInt(process.versions.node) < 18)' || skip "Node 18 or later is needed"
+node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || skip "Node 18 or later is needed"
 command -v "${CC:-gcc}" >/dev/null || skip "no ${CC:-gcc}"
 command -v tsc >/dev/null || skip "no tsc: install node-typescript"
 
@@ -23,8 +23,8 @@ command -v tsc >/dev/null || skip "no tsc: install node-typescript"
 export CACHECORE_ADDON=$CACHECORE_BUILD/cachecore.node
 
 # The declarations are those of what there is, and a program can be written by them.
-tsc --noEmit --strict --target es2020 --module commonjs --moduleResolution node --types '' \
+tsc --noEmit --strict --target es2020 --lib es2022 --module commonjs --moduleResolution node \
   "$here/test/types.ts"
 
 cd "$here"
-node --expose-gc --test "$@" test/
+LD_PRELOAD=${NODE_PRELOAD:-} node --expose-gc --test "$@" test/*.test.js
