@@ -1,12 +1,12 @@
 /*
- * Many entries at once: keys and values are packed into blocks of bytes, and the
- * library is called once.
+ * Many entries at once: keys and values are packed into blocks of bytes, and
+ * the library is called once.
  *
  * To take an element out of a JavaScript array costs more than the call that is
  * saved.  So JavaScript passes strings joined into one, with the length of
- * each, beside the array.  Where all are ASCII, lengths are bytes, and the block
- * is there; where they are not, the array is walked.  Text goes back likewise, as
- * one string to be cut.
+ * each, beside the array.  Where all are ASCII, lengths are bytes, and the
+ * block is there; where they are not, the array is walked.  Text goes back
+ * likewise, as one string to be cut.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -158,8 +158,8 @@ static cachecore_status_t sizes_out(const packed_t *keys, const size_t *sizes,
   return first_error;
 }
 
-/* (keys, joined, lengths, arena, Float64Array sizes, as text) => the values, one
- * after another, as a string, if that was asked for and all is ASCII */
+/* (keys, joined, lengths, arena, Float64Array sizes, as text) => the values,
+ * one after another, as a string, if that was asked for and all is ASCII */
 static napi_value get_many(napi_env env, napi_callback_info info) {
   call_t call;
   packed_t keys;

@@ -63,7 +63,8 @@ static void execute(napi_env env, void *data) {
   job->status = run(job);
 }
 
-#define AUDIT(name, field, kind) {name, offsetof(cachecore_audit_t, field), kind}
+#define AUDIT(name, field, kind) \
+  {name, offsetof(cachecore_audit_t, field), kind}
 static const field_t audit_fields[] = {
     AUDIT("scanned", scanned, FIELD_U64),
     AUDIT("expired", expired, FIELD_U64),
@@ -90,7 +91,7 @@ static napi_value outcome(napi_env env, job_t *job) {
 }
 
 /* Also called, with `ended` napi_cancelled or in an environment that runs no
- * JavaScript any more, when a worker ends: then nobody waits for the promise. */
+ * JavaScript any more, when a worker ends: nobody waits for the promise then. */
 static void complete(napi_env env, napi_status ended, void *data) {
   job_t *job = data;
   napi_handle_scope scope;
@@ -100,7 +101,8 @@ static void complete(napi_env env, napi_status ended, void *data) {
       value = outcome(env, job);
       if (value != NULL) napi_resolve_deferred(env, job->deferred, value);
     } else {
-      value = error_new(env, ended == napi_ok ? job->status : STATUS_CLOSED, "");
+      int32_t status = ended == napi_ok ? job->status : STATUS_CLOSED;
+      value = error_new(env, status, "");
       if (value != NULL) napi_reject_deferred(env, job->deferred, value);
     }
     napi_close_handle_scope(env, scope);

@@ -16,15 +16,15 @@
 #define CACHECORE_FUNCTIONS(X)                                                \
   X(version) X(status_text) X(open) X(open_shared) X(open_error)              \
   X(get_options) X(close) X(get) X(peek) X(contains) X(ttl) X(inspect)        \
-  X(get_with_info) X(set) X(set_until) X(add) X(replace)                      \
-  X(compare_and_set) X(delete) X(touch) X(increment) X(get_packed)            \
-  X(set_packed) X(delete_packed) X(scan) X(scan_values) X(coldest) X(hottest) \
-  X(evict) X(delete_prefix) X(clear) X(count) X(cleanup_expired) X(resize)    \
-  X(stats) X(reset_stats) X(stats_field) X(take_removals) X(window) X(audit) X(get_or_claim) X(claim_wait)           \
-  X(fulfill) X(fulfill_absent) X(abandon) X(shared_info) X(save) X(load)      \
-  X(sweeper_start) X(sweeper_stop) X(sweeper_pause) X(sweeper_resume)         \
-  X(sweeper_set_interval) X(sweeper_trigger) X(sweeper_status)                \
-  X(advance_clock)
+  X(get_with_info) X(set) X(set_until) X(add) X(replace) X(compare_and_set)   \
+  X(delete) X(touch) X(increment) X(get_packed) X(set_packed)                 \
+  X(delete_packed) X(scan) X(scan_values) X(coldest) X(hottest) X(evict)      \
+  X(delete_prefix) X(clear) X(count) X(cleanup_expired) X(resize) X(stats)    \
+  X(reset_stats) X(stats_field) X(take_removals) X(window) X(audit)           \
+  X(get_or_claim) X(claim_wait) X(fulfill) X(fulfill_absent) X(abandon)       \
+  X(shared_info) X(save) X(load) X(sweeper_start) X(sweeper_stop)             \
+  X(sweeper_pause) X(sweeper_resume) X(sweeper_set_interval)                  \
+  X(sweeper_trigger) X(sweeper_status) X(advance_clock)
 
 typedef struct {
 #define FIELD(name) __typeof__(cachecore_##name) *name;

@@ -50,7 +50,7 @@ static void append(wait_t *wait) {
   waits_count += 1;
 }
 
-/* ---- The thread ----------------------------------------------------------- */
+/* ---- The thread ---------------------------------------------------------- */
 
 /* Looks at one wait for up to slice_ms; whether it is over. */
 static bool look(wait_t *wait, uint32_t slice_ms) {
@@ -121,7 +121,7 @@ static bool start_thread(void) {
   return is_running;
 }
 
-/* ---- The thread that asked ------------------------------------------------ */
+/* ---- The thread that asked ----------------------------------------------- */
 
 napi_value waiter_add(call_t *call, const bytes_t *key, uint64_t seen,
                       uint64_t timeout_ms) {

@@ -10,7 +10,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 root=$(cd "$here/../.." && pwd)
 export CACHECORE_BUILD=${CACHECORE_BUILD:-$root/build/bindings/node}-sanitize
-export CFLAGS="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+export CFLAGS="-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined"
+CFLAGS+=" -fno-sanitize-recover=all"
 export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=1
 # The runtime must be there before Node is.
 runtime=$("${CC:-gcc}" -print-file-name=libasan.so)

@@ -15,7 +15,8 @@ export CACHECORE_SCENARIOS=${CACHECORE_SCENARIOS:-$root/bindings/scenarios.txt}
 
 skip() { echo "node: skipped: $*"; exit 77; }
 command -v node >/dev/null || skip "no node: install nodejs"
-node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || skip "Node 18 or later is needed"
+node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' ||
+  skip "Node 18 or later is needed"
 command -v "${CC:-gcc}" >/dev/null || skip "no ${CC:-gcc}"
 command -v tsc >/dev/null || skip "no tsc: install node-typescript"
 
