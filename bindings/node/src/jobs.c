@@ -91,7 +91,7 @@ static napi_value outcome(napi_env env, job_t *job) {
 }
 
 /* Also called, with `ended` napi_cancelled or in an environment that runs no
- * JavaScript any more, when a worker ends: nobody waits for the promise then. */
+ * JavaScript any more, when a worker ends: nobody waits then. */
 static void complete(napi_env env, napi_status ended, void *data) {
   job_t *job = data;
   napi_handle_scope scope;
