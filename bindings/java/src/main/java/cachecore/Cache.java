@@ -109,7 +109,8 @@ public final class Cache extends EntryOperations {
    * @return to be gone through as often as one likes
    */
   public Iterable<Entry> keys(byte[] prefix) {
-    return () -> new Scan(SCAN, prefix.clone());
+    byte[] copy = prefix.clone();
+    return () -> new Scan(SCAN, copy);
   }
 
   /**
@@ -119,7 +120,8 @@ public final class Cache extends EntryOperations {
    * @return to be gone through as often as one likes
    */
   public Iterable<Entry> entries(byte[] prefix) {
-    return () -> new Scan(SCAN_VALUES, prefix.clone());
+    byte[] copy = prefix.clone();
+    return () -> new Scan(SCAN_VALUES, copy);
   }
 
   private final class Scan implements Iterator<Entry> {
