@@ -11,7 +11,9 @@ const OK = 0
 /** Memory for what is copied on, or made text, before anything else runs. */
 const arena = Buffer.allocUnsafeSlow(ARENA_SIZE)
 
-const arrayOf = (items) => Array.isArray(items) ? items : [...items]
+// An array of our own, whose elements are no getters: one could close the cache in the
+// middle of a call.
+const arrayOf = (items) => Array.from(items)
 
 /** The array, and what there is beside it if all of its elements are strings. */
 function packed (array) {

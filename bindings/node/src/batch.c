@@ -77,7 +77,7 @@ static bool pack_array(napi_env env, napi_value array, packed_t *packed) {
 /* Whether the joined string has been packed: it is ASCII, and there is one. */
 static bool pack_joined(napi_env env, const napi_value *argument,
                         packed_t *packed) {
-  bytes_t joined = {.heap = NULL};
+  bytes_t joined;
   char *place;
   size_t place_size, i, total = 0;
   napi_valuetype kind;

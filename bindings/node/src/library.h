@@ -10,7 +10,6 @@
 #ifndef CACHECORE_NODE_LIBRARY_H
 #define CACHECORE_NODE_LIBRARY_H
 
-#define CACHECORE_EXPERIMENTAL
 #include <cachecore.h>
 
 #define CACHECORE_FUNCTIONS(X)                                                \

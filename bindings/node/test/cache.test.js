@@ -243,7 +243,23 @@ test('many at once', (t) => {
   assert.strictEqual(cache.deleteMany(['a', 'b', 'no']), 2)
   assert.deepStrictEqual(cache.getMany([]), [])
   assert.throws(() => cache.getMany(['a', '']), code('ERR_CACHECORE_ARGUMENT', CacheError))
-  assert.throws(() => cache.getMany(5), TypeError)
+  assert.throws(() => cache.getMany(null), TypeError)
+})
+
+test('keys that close the cache when they are read', (t) => {
+  for (const at of [0, 1, 2, 3]) {
+    const cache = opened(t)
+    const closing = { length: 2, 0: Buffer.from('a') }
+    let reads = 0
+    const key = () => { if (reads++ === at) cache.close(); return Buffer.from('b') }
+    Object.defineProperty(closing, 1, { get: key })
+    const array = Object.defineProperty(['a'], 1, { get: key })
+    for (const keys of [closing, array, new Proxy(['a', 'b'], { get: (target, name) => { key(); return target[name] } })]) {
+      try { cache.getMany(keys) } catch (error) { assert.strictEqual(error.code, 'ERR_CACHECORE_CLOSED') }
+      try { cache.deleteMany(keys) } catch (error) { assert.strictEqual(error.code, 'ERR_CACHECORE_CLOSED') }
+    }
+    assert(cache.closed)
+  }
 })
 
 test('many at once, of every kind of text', (t) => {

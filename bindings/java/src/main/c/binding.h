@@ -1,9 +1,9 @@
 /*
  * What the files of the JNI library share.
  *
- * The native methods are instance methods of cachecore.NativeCache: while one is
- * under way its object is referred to, and its Cleaner does not run.  A function
- * that returns NULL or false has thrown a Java exception.
+ * The native methods are instance methods of cachecore.NativeCache: while one
+ * is under way its object is referred to, and its Cleaner does not run. A
+ * function that returns NULL or false has thrown a Java exception.
  */
 #ifndef CACHECORE_JAVA_BINDING_H
 #define CACHECORE_JAVA_BINDING_H
@@ -22,7 +22,7 @@
 /* Throws a CacheException with the status, and what is known beside it. */
 void fail(JNIEnv *env, cachecore_status_t status, const char *detail);
 
-/* ---- A call --------------------------------------------------------------- */
+/* ---- A call -------------------------------------------------------------- */
 
 typedef struct {
   JNIEnv *env;
@@ -34,7 +34,7 @@ typedef struct {
 bool call_begin(call_t *call, JNIEnv *env, jlong handle);
 void call_end(call_t *call);
 
-/* ---- Bytes ---------------------------------------------------------------- */
+/* ---- Bytes --------------------------------------------------------------- */
 
 /* Bytes of a byte[], which are copied, or of a direct ByteBuffer, which are
  * not.  (GetPrimitiveArrayCritical would not copy, but the garbage collector

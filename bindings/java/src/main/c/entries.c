@@ -3,7 +3,7 @@
 
 #include "binding.h"
 
-/* ---- Reads ---------------------------------------------------------------- */
+/* ---- Reads --------------------------------------------------------------- */
 
 /* A value in C's memory. */
 typedef struct {
@@ -64,9 +64,10 @@ METHOD(jlong, getInto)
  BYTES(into)) {
   call_t call;
   bytes_t key;
-  value_t value = {.heap = NULL};
+  value_t value; /* of which little is used, so nothing is cleared */
   char *start;
   (void)self;
+  value.heap = NULL;
   if (!call_begin(&call, env, handle)) return -1;
   if (!BYTES_GET(env, key, &key)) {
     call_end(&call);
@@ -176,7 +177,7 @@ METHOD(jbyteArray, getWithInfo)
   return array;
 }
 
-/* ---- Writes --------------------------------------------------------------- */
+/* ---- Writes -------------------------------------------------------------- */
 
 enum { STORE_SET, STORE_ADD, STORE_REPLACE, STORE_IF_VERSION, STORE_UNTIL };
 

@@ -1,18 +1,18 @@
 /*
  * A cache that may be closed while other threads are in calls on it.
  *
- * The header demands that `close` is the last call on its cache.  Java cannot
- * promise that of its threads.  So each call enters the guard and leaves it, and
- * `close` shuts the guard, waits until nobody is inside, and closes.  Who comes
+ * The header demands that `close` is the last call on its cache. Java cannot
+ * promise that of its threads. So each call enters the guard and leaves it, and
+ * `close` shuts the guard, waits until nobody is inside, and closes. Who comes
  * later finds it shut.
  *
- * To enter is one atomic addition to a counter that few threads share: they
- * are spread over lines of their own.  The addition and the look at `is_shut` are
+ * To enter is one atomic addition to a counter that few threads share: they are
+ * spread over lines of their own. The addition and the look at `is_shut` are
  * sequentially consistent, as are the store of `is_shut` and the look at the
  * counters: so either the caller sees it shut, or the closer sees the caller.
  *
- * The guard lives as long as the Java object, which frees it from its Cleaner: a
- * native method has a reference to the object, so none is under way then.
+ * The guard lives as long as the Java object, which frees it from its Cleaner:
+ * a native method has a reference to the object, so none is under way then.
  */
 #ifndef CACHECORE_JAVA_GUARD_H
 #define CACHECORE_JAVA_GUARD_H
@@ -21,7 +21,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define CACHECORE_EXPERIMENTAL
 #include <cachecore.h>
 
 #define GUARD_LINES 32
