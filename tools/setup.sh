@@ -23,6 +23,11 @@ packages=(binutils gcc libc6-dev)  # swiftc links with the system's
 [ "$group" != all ] ||
   packages+=(cargo doctest-dev golang-go luajit php-cli redis-server rust-clippy rustc rustfmt
     strace valgrind zstd)
+if [ "$group" = all ]; then  # bindings/java and bindings/node
+  packages+=(default-jdk-headless junit4 libcaffeine-java node-lru-cache node-typescript nodejs)
+  # A Node that is not Debian's has its headers with it.
+  [ -f /usr/include/node/node_api.h ] || packages+=(libnode-dev)
+fi
 
 say() { echo "setup: $*"; }
 
