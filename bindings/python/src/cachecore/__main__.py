@@ -67,7 +67,7 @@ class _Attached(Cache[bytes, bytes]):
 def _where(place: str) -> _native.SharedOptions:
     if place == MEMORY:
         raise ValueError("a cache without a name is that of its processes alone")
-    return sharing.options(place, attach_only=True)
+    return sharing.options(place, _native.SHARED_ATTACH_ONLY)
 
 
 def _seconds(text: str) -> float:

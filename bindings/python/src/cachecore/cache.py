@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import (
     TYPE_CHECKING,
     Any,
-    Final,
     Literal,
     Self,
     TypeVar,
@@ -22,15 +21,10 @@ from .audit import Audited
 from .batch import Failures
 from .claims import Claims
 from .durations import Duration, Kept
-from .errors import (
-    CacheCoreError,
-    ClosedError,
-    RangeError,
-    error_for,
-)
+from .errors import CacheCoreError, ClosedError, RangeError, ReadOnlyError, error_for
 from .handle import CLOSED, open_handle
 from .inspecting import Inspected
-from .options import Options
+from .options import Options, native_options
 from .order import Ordered
 from .removals import Delivery, Listener
 from .reporting import Reported
@@ -49,8 +43,6 @@ else:
 
 T = TypeVar("T")
 V = TypeVar("V")
-
-_POLICIES: Final = {"lru": _native.POLICY_LRU, "adaptive": _native.POLICY_ADAPTIVE}
 
 
 class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -92,7 +84,7 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
     bound (nothing has changed).
     """
 
-    __slots__ = ("__weakref__", "_delivery", "_under_way")
+    __slots__ = ("__weakref__", "_delivery", "_read_only", "_under_way")
 
     @overload
     def __init__(
@@ -193,6 +185,7 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
         shards: int = 0,
         hash_seed: int = 0,
         shared: Place | None = None,
+        read_only: bool = False,
     ) -> None:
         """Opens a cache and starts no thread.  At least one of the two bounds must be given.
 
@@ -221,6 +214,13 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
             the others the bounds and lifetimes are those of the first.  Not with on_removal or
             report_removals.  StateError where no_evict or manual_clock differ, AccessError for
             a file that others may write to, LayoutError for one that is no cache.
+        read_only: look at a shared cache and change nothing: no process that shares it, no lock, and a
+            file that may only be read will do.  Bounds and flags need not be given.  There are
+            ``get``, ``peek``, ``contains``, ``ttl``, ``inspect``, ``get_with_info``, ``get_many``, ``len``,
+            iterating, scans, ``stats`` and ``shared_info``, which count as nothing; ``len`` and ``stats``
+            count as live what has expired and nobody else has noticed.  All else is a ReadOnlyError, a
+            StateError.  StateError where there is no cache, LayoutError for one of an earlier boot,
+            which a process that writes must open first.
         """
         self._exchange(CLOSED, ctypes.addressof(CLOSED))  # until it is open, for __repr__ and close
         self._under_way = UnderWay[Any]()
@@ -230,24 +230,18 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
             None if on_removal is None else Delivery[HandedKey, Any](on_removal, self._loads)
         )
         self._listening = on_removal is not None
-        if max_entries is None and max_bytes is None:
-            raise ValueError("a cache needs a bound: give max_entries or max_bytes")
-        if policy not in _POLICIES:
-            raise ValueError(f"policy must be 'lru' or 'adaptive', not {policy!r}")
-        options = _native.Options(
-            policy=_POLICIES[policy],
-            flags=(_native.NO_EVICT if no_evict else 0)
-            | (_native.MANUAL_CLOCK if manual_clock else 0)
-            | (_native.REPORT_REMOVALS if report_removals or self._listening else 0),
-            shard_count=natural(shards, "shards", most=256),
-            max_entries=bound(max_entries, "max_entries"),
-            max_bytes=bound(max_bytes, "max_bytes", least=_native.MAX_BYTES_MIN),
-            default_ttl_ms=durations.default_ms(ttl, "ttl"),
-            default_tti_ms=durations.default_ms(tti, "tti"),
-            hash_seed=natural(hash_seed, "hash_seed"),
-            ttl_jitter_permille=durations.jitter_permille(jitter),
-        )
-        self._open_with(options, None if shared is None else sharing.options(shared))
+        self._read_only = bool(read_only)
+        if read_only and shared is None:
+            raise ValueError("read_only: only a cache that is shared can be opened for reading alone")
+        if read_only and max_entries is None and max_bytes is None:
+            max_entries = 1  # which the library wants, and does not use
+        options = native_options(
+            max_entries=max_entries, max_bytes=max_bytes, ttl=ttl, tti=tti, jitter=jitter,
+            policy=policy, shards=shards, hash_seed=hash_seed, no_evict=no_evict,
+            manual_clock=manual_clock, report_removals=report_removals or self._listening,
+        )  # fmt: skip
+        flags = _native.SHARED_READ_ONLY if read_only else 0
+        self._open_with(options, None if shared is None else sharing.options(shared, flags))
 
     def _open_with(
         self, options: _native.Options, shared: _native.SharedOptions | None = None
@@ -274,7 +268,7 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
         made._exchange(CLOSED, ctypes.addressof(CLOSED))
         made._under_way = UnderWay[Any]()
         made._dumps, made._loads, made._decode_keys = self._dumps, self._loads, self._decode_keys
-        made._delivery, made._listening = None, False
+        made._delivery, made._listening, made._read_only = None, False, False
         options = copying.options(source)
         made._open_with(options)
         coldest = self._ids(_native.coldest)
@@ -480,7 +474,12 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
         key = key_bytes(key)
         if status == _native.E_ARGUMENT and not 0 < len(key) <= _native.KEY_SIZE_MAX:
             name = f"{name}: a key has 1 to {_native.KEY_SIZE_MAX} bytes, this one {len(key)}"
-        return error_for(status, name)
+        return self._error(status, name)
+
+    def _error(self, status: int, what: str) -> CacheCoreError:
+        if status == _native.E_STATE and self._read_only:
+            return ReadOnlyError(f"{what}: the cache is open for reading alone")
+        return error_for(status, what)
 
     def _out_of_range(self) -> RangeError:
         return RangeError("the number does not fit 64 bits")
@@ -492,6 +491,6 @@ class Cache(  # pyright: ignore[reportIncompatibleMethodOverride]
             what = f"{name}: {len(failures)} of {count} keys"
             if status == _native.E_ARGUMENT:
                 what += f" do not have 1 to {_native.KEY_SIZE_MAX} bytes"
-            error = error_for(status, what)
+            error = self._error(status, what)
             error.keys = tuple(key for key, _ in failures)
             raise error

@@ -19,6 +19,7 @@ __all__ = [
     "NoMemoryError",
     "NotANumberError",
     "RangeError",
+    "ReadOnlyError",
     "RefusedError",
     "StateError",
     "TimedOutError",
@@ -91,6 +92,10 @@ class StateError(CacheCoreError, RuntimeError):
 
 class ClosedError(StateError, ValueError):
     """The cache has been closed.  (A ValueError too, like reading from a closed file.)"""
+
+
+class ReadOnlyError(StateError):
+    """The cache was opened for reading alone, with ``read_only``, and this would change it or wait for it."""
 
 
 class NoFileError(StateError, FileNotFoundError):

@@ -43,6 +43,8 @@ def cache_at(shared: Place | Cache[Any, Any], maxsize: int | None) -> Cache[Any,
             shared.shared_info()
         except StateError:
             raise ValueError("shared: this cache is of one process: give it shared=, too") from None
+        if shared.read_only:
+            raise ValueError("shared: no result can be stored in a cache that is open for reading alone")
         if maxsize is not None:
             raise TypeError("a cache brings its own bounds: no maxsize with it")
         return shared

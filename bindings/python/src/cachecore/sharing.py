@@ -18,10 +18,9 @@ Place: TypeAlias = "str | os.PathLike[str]"
 MEMORY: Final = ":memory:"
 
 
-def options(place: Place, attach_only: bool = False) -> _native.SharedOptions:
+def options(place: Place, flags: int = 0) -> _native.SharedOptions:
     """The native options for a place.  A name, which is a str without a slash, is that of a file in
-    memory (/dev/shm) that belongs to this user.  attach_only: nothing is made."""
-    flags = _native.SHARED_ATTACH_ONLY if attach_only else 0
+    memory (/dev/shm) that belongs to this user.  flags: of ``_native.SHARED_...``."""
     if place == MEMORY:
         return _native.SharedOptions(fd=-1, flags=flags)
     path = os.fspath(place)
@@ -39,6 +38,8 @@ class Shared:
 
     __slots__ = ()
 
+    _read_only: bool
+
     def _run(self, function: Callable[..., int], *arguments: Any) -> int:
         raise NotImplementedError
 
@@ -47,3 +48,8 @@ class Shared:
         info = _native.SharedInfo()
         self._run(_native.shared_info, ctypes.byref(info))
         return SharedInfo.of(info)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it was opened for reading alone."""
+        return self._read_only

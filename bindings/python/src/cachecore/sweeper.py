@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from . import _native
 from .durations import Duration, interval_ms, slice_us, timeout_ms
+from .errors import ReadOnlyError
 from .stats import SweeperState, SweeperStatus
 
 
@@ -112,4 +113,7 @@ class Sweeper:
     def __repr__(self) -> str:
         if self._cache.closed:
             return "<cachecore.Sweeper of a closed cache>"
-        return f"<cachecore.Sweeper {self.status().state.name.lower()}>"
+        try:
+            return f"<cachecore.Sweeper {self.status().state.name.lower()}>"
+        except ReadOnlyError:
+            return "<cachecore.Sweeper of a cache that is read-only>"

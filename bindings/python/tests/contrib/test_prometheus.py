@@ -47,6 +47,17 @@ def test_a_collector_reads_each_cache_when_asked(cache: Cache[bytes]) -> None:
     assert "# TYPE cachecore_used_bytes gauge" in text
 
 
+def test_a_collector_needs_no_more_than_to_read(place: str) -> None:
+    registry = prometheus.CollectorRegistry()
+    with Cache(10, shared=place) as writer, Cache(shared=place, read_only=True) as looker:
+        registry.register(CacheCollector(looker))
+        writer["a"] = writer["b"] = b""
+        assert value(registry, "cachecore_inserts_total", cache="default") == 2
+        assert value(registry, "cachecore_entries", cache="default") == 2
+        assert value(registry, "cachecore_sweeps_total", cache="default") == 0
+        assert writer.shared_info().processes == 1
+
+
 def test_a_closed_cache_is_left_out() -> None:
     registry = prometheus.CollectorRegistry()
     open_one, closed = Cache(1), Cache(1)

@@ -34,6 +34,9 @@ assert_type(plain.add("k", b"v"), bool)
 assert_type(plain.stats(), Stats)
 assert_type(plain.save("file"), int)
 assert_type(plain.load(Path(b"file".decode())), int)
+assert_type(Cache(shared="place", read_only=True), Cache[bytes])
+assert_type(Cache(shared="place", read_only=True, decode_keys=True), Cache[bytes, str])
+assert_type(plain.read_only, bool)
 assert_type(plain.take_removals(), list[Removal])
 as_mapping: MutableMapping[bytes, bytes] = plain
 

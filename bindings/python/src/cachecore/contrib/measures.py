@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from .. import _native
 from ..cache import Cache
 from ..errors import ClosedError
 from ..stats import Stats, SweeperStatus
@@ -65,7 +66,13 @@ def readings(caches: Mapping[str, Cache[Any, Any]]) -> dict[str, Reading]:
     found = {}
     for name, cache in caches.items():
         try:
-            found[name] = Reading(cache.stats(), cache.sweeper.status())
+            found[name] = Reading(cache.stats(), _sweeper_status(cache))
         except ClosedError:
             continue
     return found
+
+
+def _sweeper_status(cache: Cache[Any, Any]) -> SweeperStatus:
+    if cache.read_only:  # none runs here, nor can
+        return SweeperStatus.of(_native.SweeperStatus(last_run_age_ms=-1))
+    return cache.sweeper.status()
