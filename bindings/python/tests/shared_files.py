@@ -7,7 +7,7 @@ import os
 import uuid
 from pathlib import Path
 
-from cachecore import checking
+from cachecore.cli import checking
 
 
 def digest(place: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from conftest import LIBRARY, REPOSITORY, eventually
-from processes import forked, in_child, kill
+from processes import ended, forked, in_child, kill
+from shared_files import digest, leave_to_another_boot, overwrite
 
-from cachecore import Cache, checking
+from cachecore import Cache
+from cachecore.cli import checking
 from cachecore.__main__ import main
 
 
@@ -34,7 +36,7 @@ def test_it_looks_into_a_cache_in_use(place: str, capfdbinary: pytest.CaptureFix
     assert cache["user:1"]
     assert main(["stat", place]) == 0
     out = capfdbinary.readouterr().out.decode().split()
-    assert out[out.index("processes") + 1] == "2"
+    assert out[out.index("processes") + 1] == "1"
     assert out[out.index("entries") + 1] == "3"
     assert out[out.index("hit_rate") + 1] == "1.0000"
     assert main(["keys", place, "user:"]) == 0
@@ -74,25 +76,53 @@ def test_it_makes_no_cache(place: str, capfdbinary: pytest.CaptureFixture[bytes]
         main(["nothing"])
 
 
-def digest(place: str) -> str:
-    """Of all that a sparse file has, its mode and its size."""
-    status = os.stat(place, follow_symlinks=False)
-    found = hashlib.sha256(f"{status.st_mode} {status.st_size}".encode())
-    with open(place, "rb") as file:
-        for start, end in list(checking._data(file.fileno())):
-            found.update(f"{start}".encode() + os.pread(file.fileno(), end - start, start))
-    return found.hexdigest()
-
-
 def rows(output: bytes) -> dict[str, int]:
     pairs = (line.split() for line in output.decode().splitlines() if len(line.split()) == 2)
     return {name: int(value.replace(",", "")) for name, value in pairs if "." not in value}
 
 
-COMMANDS = [
-    ["stat"], ["top", "--count", "1", "--seconds", "0.001"], ["keys"], ["get", "k"], ["check"],
-    ["delete", "k"], ["clear"], ["save", "FILE"], ["load", "FILE"],
+LOOKING = [
+    ["stat"], ["top", "--count", "1", "--seconds", "0.001"], ["keys"], ["get", "k"], ["check"]
 ]  # fmt: skip
+COMMANDS = [*LOOKING, ["delete", "k"], ["clear"], ["save", "FILE"], ["load", "FILE"]]
+
+
+def test_looking_changes_nothing(place: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    with Cache(1000, shared=place) as cache:
+        cache["k"] = b"value"
+    os.chmod(place, 0o400)
+    before = digest(place)
+    for command, *arguments in LOOKING:
+        assert main([command, place, *arguments]) == 0
+    assert b"value" in capfdbinary.readouterr().out
+    assert digest(place) == before
+
+
+def test_a_cache_of_another_boot(
+    place: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with Cache(1000, shared=place) as cache:
+        cache["k"] = b"value"
+    leave_to_another_boot(place)
+    for command in ("stat", "keys"):
+        assert main([command, place]) == 2
+        err = capfdbinary.readouterr().err.decode()
+        assert re.fullmatch(f"cachecore: {place}: .*earlier boot: a process that writes must .*\n", err)
+    assert main(["save", place, str(tmp_path / "saved")]) == 0  # which is one that may write
+    assert main(["get", place, "k"]) == 0
+    assert capfdbinary.readouterr().out.endswith(b"value")
+
+    def write() -> None:
+        cache = Cache(1000, shared=place)
+        cache["k"] = b"other"
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    ended(forked(write))
+    leave_to_another_boot(place)
+    assert main(["stat", place]) == 2
+    assert main(["save", place, str(tmp_path / "saved")]) == 0
+    assert capfdbinary.readouterr().out == b"0 entries saved\n"  # it was not closed
+    assert main(["stat", place]) == 0
 
 
 def wrongs(place: str) -> dict[str, str]:
@@ -218,14 +248,19 @@ def test_after_all_were_killed(
     assert digest(place) == before
     assert main(["stat", place]) == 0
     found = rows(capfdbinary.readouterr().out)
-    assert (found["processes"], found["entries"], found["warm"]) == (1, 2000, 1)
+    assert found["processes"] == 0 and 1990 <= found["entries"] <= 2010  # as they were left
     assert main(["keys", place, "key 19", "--limit", "3"]) == 0
     assert capfdbinary.readouterr().out.count(b"\n") == 3
-    assert main(["get", place, "key 1999"]) == 0
-    assert set(capfdbinary.readouterr().out) == set(b"x")
     assert main(["top", place, "--count", "1", "--seconds", "0.001"]) == 0
     file = str(tmp_path / "saved")
-    assert main(["save", place, file]) == main(["clear", place]) == main(["load", place, file]) == 0
+    assert main(["save", place, file]) == 0
+    assert b"2,000 entries saved" in capfdbinary.readouterr().out
+    assert main(["get", place, "key 1999"]) == 0
+    assert set(capfdbinary.readouterr().out) == set(b"x")
+    assert main(["stat", place]) == 0
+    found = rows(capfdbinary.readouterr().out)
+    assert (found["processes"], found["entries"], found["warm"]) == (0, 2000, 1)
+    assert main(["clear", place]) == main(["load", place, file]) == 0
     assert b"2,000 entries loaded" in capfdbinary.readouterr().out
     assert main(["check", place]) == 0
 
@@ -258,12 +293,7 @@ def test_check_finds_what_is_damaged(place: str, capfdbinary: pytest.CaptureFixt
     with Cache(1000, shared=place) as cache:
         cache.set_many({f"key {number:04}": b"value" for number in range(100)})
         cache.set("gone soon", b"", ttl=0.001)
-    with open(place, "r+b") as file:
-        for start, end in list(checking._data(file.fileno())):
-            content = os.pread(file.fileno(), end - start, start)
-            at = content.find(b"key 0042")
-            if at >= 0:
-                os.pwrite(file.fileno(), b"\xff" * 24, start + at - 16)
+    assert overwrite(place, b"key 0042", b"\xff" * 8) == 1
     before = digest(place)
     assert main(["check", place]) == 1
     found = rows(capfdbinary.readouterr().out)
@@ -291,9 +321,10 @@ def test_all_flags_and_keys_and_a_full_table(
             Cache(1000, shared=place, no_evict=True, manual_clock=True) for _ in range(most - 1)
         ]
         capfdbinary.readouterr()
-        assert main(["stat", place]) == 2
+        assert main(["clear", place]) == 2
         assert b"max_processes" in capfdbinary.readouterr().err
-        assert main(["check", place]) == 0
+        for command, *arguments in LOOKING:
+            assert main([command, place, *arguments]) == (1 if command == "get" else 0)
         for other in others:
             other.close()
 
