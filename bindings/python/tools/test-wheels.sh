@@ -60,7 +60,7 @@ for python in python3.11 python3.12 python3.13 python3.14; do
     use "" $compiled
     use 1 no
     [ "$all" = --all ] || continue
-    "$environment/bin/python" -m pip install -q --disable-pip-version-check pytest hypothesis
+    "$environment/bin/python" -m pip install -q --disable-pip-version-check pytest hypothesis rich
     for pure in 0 1; do
       CACHECORE_PURE=$pure "$environment/bin/python" -X dev -W error -m pytest -q \
         -p no:cacheprovider "$here"/tests/test_*.py

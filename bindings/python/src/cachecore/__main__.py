@@ -17,6 +17,8 @@ It makes no cache where there is none.  ``stat``, ``top``, ``keys`` and ``get`` 
 alone, which changes nothing and needs no more than a file that may be read; ``check`` opens a copy in
 memory, and needs as much of that as the cache has; the others attach as one more process.
 
+On a terminal, ``pip install libcachecore[cli]`` gives tables and progress; else there are lines.
+
 It ends with 0; with 1 if there is no such entry, or not all is whole; with 2 and one line if it could not
 be done.
 """
@@ -35,6 +37,7 @@ except ImportError as error:  # there is no library
     print(f"cachecore: {error}", file=sys.stderr)
     sys.exit(2)
 
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = command_line.parser().parse_args(arguments)
     try:
@@ -52,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         of_file = re.match(r"cachecore_(save|load): ", str(what))
         print(f"cachecore: {parsed.file if of_file else parsed.place}: {text}", file=sys.stderr)
         return 2
+
 
 if __name__ == "__main__":
     sys.exit(main())

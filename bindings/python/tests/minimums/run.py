@@ -41,6 +41,7 @@ def _backend(name: str) -> Suite:
 _CLIENT = "httpx<0.27"
 
 SUITES = {
+    "cli": Suite(("test_tool_tables.py",)),
     "starlette": Suite(("contrib/test_fastapi.py",), (_CLIENT,), without=("fastapi",)),
     "fastapi": Suite(("contrib/test_fastapi.py",), (_CLIENT,)),
     "prometheus": Suite(("contrib/test_prometheus.py",)),

@@ -1,7 +1,11 @@
-"""How results are shown: as lines, which programs may read."""
+"""How results are shown.
+
+On a terminal, where rich is installed, they are tables; else they are lines, which programs may read.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol, TypeAlias
@@ -38,4 +42,13 @@ class Output(Protocol):
 
 
 def chosen() -> Output:
+    if sys.stdout.isatty():
+        try:
+            from .tables import Tables  # noqa: PLC0415  # it needs rich
+        except ImportError:
+            pass
+        else:
+            tables = Tables()
+            if tables.is_possible:
+                return tables
     return Plain()
