@@ -142,7 +142,7 @@ docs: python ## the documentation site: build/site/index.html
 
 .PHONY: check
 check: setup-all ## formatting, style, types
-	swift format lint --strict -r Sources Tests fuzz Package.swift
+	swift format lint --strict -r Sources Tests fuzz bindings/swift Package.swift
 	tools/tidy.py
 	tools/layers.py
 	tools/layout.py

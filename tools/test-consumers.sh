@@ -31,6 +31,12 @@ pc=$(find "$work/moved" -name cachecore.pc)
 PKG_CONFIG_PATH=$(dirname "$pc") make >"$work/log" || { cat "$work/log"; exit 1; }
 ./consumer
 
+# The C++ binding, which is headers beside the C one.
+read -ra flags <<<"$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs cachecore)"
+g++ -std=c++17 "$source/bindings/cpp/examples/pages.cpp" "${flags[@]}" -pthread \
+  -Wl,-rpath,"$(dirname "$(dirname "$pc")")" -o pages
+./pages >"$work/log" || { cat "$work/log"; exit 1; }
+
 installed=$(find "$work/moved" -name 'libcachecore.so.*.*')
 [ -z "$(nm "$installed" 2>/dev/null)" ] ||
   { echo "test-consumers.sh: $installed is not stripped"; exit 1; }

@@ -35,7 +35,8 @@ for compiler in "${compilers[@]}"; do
     "$build/$compiler-$standard" --minimal
   done
 done
-compile sanitized g++ -std=c++20 -fsanitize=address,undefined -fno-sanitize-recover=all "${tests[@]}"
+compile sanitized g++ -std=c++20 -fsanitize=address,undefined -fno-sanitize-recover=all \
+  "${tests[@]}"
 echo "cpp: sanitizers"
 "$build/sanitized" --minimal
 compile example g++ -std=c++17 "$here/examples/pages.cpp"
