@@ -27,6 +27,7 @@ from typing import Any, Final, NamedTuple
 
 from .._native import KEY_SIZE_MAX
 from ..cache import Cache
+from ..errors import ClosedError
 
 NOTHING: Final = -math.inf
 _LOOK: Final = 0.005  # seconds for which a process relies on what it has seen
@@ -64,6 +65,7 @@ class Floor:
         #: thread sees half of it.
         self.view: tuple[bytes | None, float] = (None, 0.0)
         self._seen: tuple[bytes, ...] = ()
+        self._closed = False
 
     # -- What readers need -----------------------------------------------------------------------
 
@@ -74,6 +76,8 @@ class Floor:
 
     def look(self) -> bytes | None:
         """The epoch whose entries may be served; None: nothing may, ask the server."""
+        if self._closed:
+            raise ClosedError("the tier is closed")
         now = monotonic()
         state = self.state()
         until = 0.0 if state is None else min(now + _LOOK, state.synced_at + self.max_lag)
@@ -112,7 +116,13 @@ class Floor:
         self.view, self._seen = (None, 0.0), ()
 
     def remove(self) -> None:
+        """For all processes: nothing is served until the listener says anew that it hears."""
         self._local.delete(self._name)
+
+    def close(self) -> None:
+        """From now on ``look`` is a ClosedError."""
+        self._closed = True
+        self.forget()
 
     # -- What the listener does ------------------------------------------------------------------
 

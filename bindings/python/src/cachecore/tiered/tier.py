@@ -164,9 +164,16 @@ class Tier(Generic[V]):
         self._closed = True
         self._keeper.stop()
         self._flusher.stop()
-        self._floor.forget()
+        self._floor.close()
 
     # -- Keys, values, lifetimes -----------------------------------------------------------------
+
+    @staticmethod
+    def _name_of(key: Key) -> bytes:
+        name = key_bytes(key)
+        if len(name) > LONGEST:
+            raise ArgumentError(f"a key of a tier has {LONGEST} bytes at most, this one {len(name)}")
+        return name
 
     def _content_of(self, value: Any) -> bytes:
         return value_bytes(value if self._dumps is None else self._dumps(value))
@@ -185,11 +192,10 @@ class Tier(Generic[V]):
 
     def _look(self) -> bytes | None:
         """The epoch to read under, looked at anew."""
-        if self._closed:
-            raise ClosedError("the tier is closed")
+        epoch = self._floor.look()
         if not self._keeper.running:
             self._keeper.start()
-        return self._floor.look()
+        return epoch
 
     def _epoch(self) -> bytes | None:
         epoch, until = self._floor.view
@@ -201,7 +207,7 @@ class Tier(Generic[V]):
         epoch = self._epoch()
         if epoch is None:
             return default
-        content = self._checked(key_bytes(key), lambda name: self._get_local(epoch + name))
+        content = self._checked(self._name_of(key), lambda name: self._get_local(epoch + name))
         return default if content is None else self._value_of(content)
 
     def _checked(self, name: bytes, find: Any) -> bytes | None:
@@ -339,7 +345,7 @@ class Tier(Generic[V]):
     ) -> Flow[None]:
         """``set`` and ``set_many``."""
         ttl_ms, names = self._lifetime_ms(ttl), tag_names(tags)
-        contents = {key_bytes(key): self._content_of(value) for key, value in pairs(values)}
+        contents = {self._name_of(key): self._content_of(value) for key, value in pairs(values)}
         try:
             tokens = yield from self._tokens(names)
         except self._transport.away as error:
@@ -352,9 +358,6 @@ class Tier(Generic[V]):
         if not writes:
             return 0
         names = [write.name for write in writes]
-        for name in names:
-            if len(name) > LONGEST:
-                raise ArgumentError(f"a key of a tier has {LONGEST} bytes at most, this one {len(name)}")
         try:
             if self._backlog.limit and self._backlog.add(writes, only_behind=True):
                 self._queued(writes)
@@ -380,7 +383,7 @@ class Tier(Generic[V]):
         forgetting(self.local, self._floor)(names)
 
     def _delete(self, keys: Iterable[Key]) -> Flow[int]:
-        removed = yield from self._write([Write(key_bytes(key), None, None) for key in keys])
+        removed = yield from self._write([Write(self._name_of(key), None, None) for key in keys])
         return removed
 
     def _delete_prefix(self, prefix: Key) -> Flow[int]:

@@ -43,7 +43,7 @@ class TieredCache(Tier[V]):
             content = self._get_local(epoch + name)
             if content is not None and content[:1] != MARK_BYTE:
                 return content if self._loads is None else self._loads(content)
-        return self._get_slowly(name, default)
+        return self._get_slowly(self._name_of(name), default)
 
     def _get_slowly(self, name: bytes, default: Any) -> Any:
         try:
@@ -67,7 +67,7 @@ class TieredCache(Tier[V]):
     def get_many(self, keys: Iterable[K]) -> dict[K, V]:
         """The values of those keys that are there, under the keys as given.  What is not here is read
         from the server in one pipeline."""
-        names = {key: key_bytes(key) for key in keys}
+        names = {key: self._name_of(key) for key in keys}
         try:
             contents = self._run(self._read_open(list(names.values())))
         except self._transport.errors as error:
@@ -139,7 +139,7 @@ class TieredCache(Tier[V]):
         nor is what takes more than a minute to compute, or None.  If the server is away, the value is
         returned and not stored.
         """
-        name = key_bytes(key)
+        name = self._name_of(key)
         value = self.peek(name, _ABSENT)
         if value is not _ABSENT:
             return value

@@ -1,0 +1,1 @@
+"""Tests of cachecore.tiered, on real servers and through a proxy with faults."""
