@@ -82,7 +82,7 @@ test-all: setup-all ## and services, browser, packages, style, guard, sanitizers
 	@echo "  a browser, packages, other projects' tests, instruction counts,"
 	@echo "  sanitizers, fuzzing.  About half an hour on two cores.  A test that is"
 	@echo "  skipped is a failure."
-	CACHECORE_NO_SKIPS=1 $(MAKE) check docs test test-services test-browser test-wheel \
+	CACHECORE_NO_SKIPS=1 $(MAKE) check docs test test-tier test-services test-browser test-wheel \
 	  test-checkout test-compat test-languages bench-guard test-fuzz
 	CACHECORE_NO_SKIPS=1 $(MAKE) sanitize MS=2000
 	@echo "all tests passed"
@@ -188,6 +188,14 @@ test-services: python setup-all ## policy, jobs, the four services, the dashboar
 	CACHECORE_PURE=0 $(PYTHON) -X dev -W error -m pytest -q -p no:cacheprovider services/tests \
 	  --ignore services/tests/apps/test_browser.py
 	CACHECORE_PURE=1 $(PYTHON) -X dev -W error -m pytest -q -p no:cacheprovider services/tests/policy
+
+.PHONY: test-tier soak-tier
+test-tier: python setup-all ## the near cache before Redis and Valkey, by both paths
+	PYTHON=$(PYTHON) bindings/python/tools/test-tier.sh
+
+soak-tier: python setup-all ## the same through a proxy with faults: MINUTES=60
+	cd bindings/python/tests && PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tools \
+	  $(PYTHON) -m tiered.soak $(or $(MINUTES),60)
 
 .PHONY: test-browser
 test-browser: python setup-all ## the dashboard in a real browser; installs chromium by apt

@@ -3,7 +3,7 @@
 #
 #   test.sh [PYTEST ARGUMENTS]
 #
-# Builds the extension first.  PYTHON is the interpreter; the library is the one
+# Those of cachecore.tiered need a server: test-tier.sh.  Builds the extension first.  PYTHON is the interpreter; the library is the one
 # of CACHECORE_LIBRARY, else that in build/lib.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,5 +13,6 @@ export PYTHONPATH=${PYTHONPATH:-$here/src}
 "$here/tools/build-extension.sh" "${PYTHONPATH%%:*}/cachecore"
 for pure in 0 1; do
   echo "test.sh: CACHECORE_PURE=$pure"
-  CACHECORE_PURE=$pure "$PYTHON" -X dev -W error -m pytest -q -p no:cacheprovider "$here/tests" "$@"
+  CACHECORE_PURE=$pure "$PYTHON" -X dev -W error -m pytest -q -p no:cacheprovider "$here/tests" \
+    --ignore "$here/tests/tiered" "$@"
 done

@@ -51,6 +51,8 @@ SUITES = {
     "cachelib": _backend("cachelib"),
     "dogpile": _backend("dogpile"),
     "aiocache": _backend("aiocache"),
+    "redis": Suite(("tiered",), ("prometheus-client",), without=("valkey",)),
+    "valkey": Suite(("tiered/test_valkey.py",), ("redis",)),
     "services-redis": Suite(("policy",), ("prometheus-client",)),
     "services-prometheus": Suite(("policy/test_prometheus.py",)),
     "services-maintenance": Suite(("maintenance",), ("prometheus-client",)),

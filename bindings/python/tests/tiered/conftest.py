@@ -75,8 +75,15 @@ class Stand:
 
 
 def here(tier: TieredCache[Any], *names: str | bytes) -> None:
-    """Reads values until they are in the local cache: a message about their last change may be under way."""
-    assert eventually(lambda: tier.get_many(names) and all(tier.peek(name) is not None for name in names), 60)
+    """Reads values until they are in the local cache, to stay: no message about them is under way."""
+
+    def settled() -> bool:
+        heard = tier.stats().invalidated
+        tier.remote.set("t:the last message", b"")
+        assert eventually(lambda: tier.stats().invalidated > heard, 60)
+        return all(tier.peek(name) is not None for name in names)
+
+    assert eventually(lambda: tier.get_many(names) and settled(), 60)
 
 
 @pytest.fixture

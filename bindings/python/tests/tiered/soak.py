@@ -38,7 +38,7 @@ import redis
 import cachecore
 
 from .proxy import Proxy
-from .server import Server, client, programs
+from .server import Server, programs
 
 KEYS: Final = 20
 MAX_LAG: Final = 0.5
@@ -55,7 +55,8 @@ from cachecore.tiered import ServerAwayError, TieredCache
 
 logging.getLogger("cachecore.tiered").setLevel(logging.ERROR)
 {plant}
-place, data, listening, max_lag, keys = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
+place, data, listening, keys = sys.argv[1], *map(int, sys.argv[2:5])
+max_lag = float(sys.argv[5])
 once = Retry(NoBackoff(), 1)
 remote = redis.Redis(port=data, socket_timeout=2, socket_connect_timeout=2, retry=once)
 listen_on = redis.Redis(port=listening, retry=once)
@@ -91,7 +92,8 @@ def read():
             time.sleep(0.001)
         lateness, late[0] = late[0], 0.0
         with writing:
-            print(json.dumps([time.monotonic(), lateness, tier.stats()._asdict(), local.stats().hits, rows]), flush=True)
+            said = [time.monotonic(), lateness, tier.stats()._asdict(), local.stats().hits, rows]
+            print(json.dumps(said), flush=True)
 
 writing = threading.Lock()
 threading.Thread(target=watch, daemon=True).start()
@@ -142,7 +144,7 @@ class Reader:
 
     def __init__(self, soak: Soak, place: str) -> None:
         paths = str(Path(cachecore.__file__).parents[1])
-        arguments = [place, str(soak.data.port), str(soak.listening.port), str(MAX_LAG), str(KEYS)]
+        arguments = [place, str(soak.data.port), str(soak.listening.port), str(KEYS), str(MAX_LAG)]
         self.process = subprocess.Popen(
             [sys.executable, "-c", READER.replace("{plant}", soak.plant), *arguments],
             stdin=subprocess.PIPE,
@@ -202,7 +204,8 @@ class Soak:
 
     def judge(self, rows: list[Any], lateness: float) -> None:
         now = time.monotonic()
-        machine = 2 * lateness + max((took for when, took in list(self._round_trips) if when >= now - WINDOW), default=0)
+        recent = [took for when, took in list(self._round_trips) if when >= now - WINDOW]
+        machine = 2 * lateness + max(recent, default=0.0)
         under_way = max(self.listening.worst(now - WINDOW), now - self.listening.oldest if self._holding() else 0)
         with self._lock:
             for row in rows:
@@ -372,7 +375,9 @@ class Soak:
             "answers": self.answers,
             "of which superseded by then": self.old,
             "of these judged by the cap": self.by_cap,
-            "superseded for, p50 p99 max, ms": [round(1000 * late[int(q * (len(late) - 1))], 1) for q in (0.5, 0.99, 1)],
+            "superseded for, p50 p99 max, ms": [
+                round(1000 * late[int(part * (len(late) - 1))], 1) for part in (0.5, 0.99, 1)
+            ],
             "most beyond the delay or the cap, ms": round(1000 * self.worst_excess, 1),
             "local hits": sum(reader.hits for reader in self.readers),
             "refused because invalidated meanwhile": sum(r.stats.get("late_refused", 0) for r in self.readers),

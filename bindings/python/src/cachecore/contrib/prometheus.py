@@ -12,6 +12,10 @@ worker adds what has happened since the last time to ordinary counters, after th
 A cache that processes share needs neither that nor multiprocess mode: a collector in any worker reads
 the counters of all.  Where there is multiprocess mode for other metrics, register the collector beside
 ``MultiProcessCollector``.
+
+A tier (cachecore.tiered) has a collector of its own, beside that of its local cache::
+
+    REGISTRY.register(TierCollector({"prices": tier}))
 """
 
 # mypy: disable-error-code="import-not-found,misc,no-any-return"
@@ -20,8 +24,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
 
 from .extras import needs
 
@@ -32,11 +36,33 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from ..cache import Cache
 from ..errors import CacheCoreError
+from ..tiered.health import Health, TierStats
 from .measures import COUNTERS, GAUGES, Caches, by_name, readings
 
 log = logging.getLogger("cachecore.prometheus")
 
 _LABELS: Final = ["cache"]
+
+_TIER_COUNTERS: Final = {
+    "server_reads": "Keys that the server was asked for",
+    "server_hits": "Keys that the server had",
+    "late_refused": "Values invalidated while they were fetched, and not stored",
+    "invalidated": "Keys that the listener was told of",
+    "floors": "Times that everything was given up",
+    "stale_served": "Values served although the server was away",
+    "unanswered": "Reads that found nothing because the server was away",
+    "errors": "Commands that failed",
+    "queued": "Writes that were queued",
+    "dropped": "Queued writes that the server refused",
+}
+
+_TIER_GAUGES: Final = {
+    "synced": "1: values of the local cache are served",
+    "lag_seconds": "Since the listener last knew that nothing is missing",
+    "listening": "1: this process listens for the machine",
+    "server_away": "1: this process has given up asking the server",
+    "queued_writes": "Writes that wait for the server",
+}
 
 
 def _is_shared(cache: Cache[Any, Any]) -> bool:
@@ -64,6 +90,37 @@ class CacheCollector:
                 for name, reading in now.items():
                     metric.add_metric([name], float(measure.read(reading)))
                 yield metric
+
+
+class Tiered(Protocol):
+    """A TieredCache or an AsyncTieredCache."""
+
+    def health(self) -> Health: ...
+    def stats(self) -> TierStats: ...
+
+
+class TierCollector:
+    """``cachecore_tier_*`` for each tier of this process, read when Prometheus asks."""
+
+    def __init__(self, tiers: Mapping[str, Tiered]) -> None:
+        self.tiers = dict(tiers)
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # registering reads nothing
+
+    def collect(self) -> Iterable[Metric]:
+        now = {name: (tier.stats(), tier.health()) for name, tier in self.tiers.items()}
+        for field, text in _TIER_COUNTERS.items():
+            metric = CounterMetricFamily(f"cachecore_tier_{field}", text, labels=["tier"])
+            for name, (stats, _) in now.items():
+                metric.add_metric([name], float(getattr(stats, field)))
+            yield metric
+        for field, text in _TIER_GAUGES.items():
+            metric = GaugeMetricFamily(f"cachecore_tier_{field}", text, labels=["tier"])
+            for name, (_, health) in now.items():
+                value = getattr(health, field.removesuffix("_seconds").removesuffix("_writes"))
+                metric.add_metric([name], float("nan") if value is None else float(value))
+            yield metric
 
 
 class CachePusher:

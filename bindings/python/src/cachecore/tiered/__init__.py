@@ -22,6 +22,7 @@ Why nothing is served that the server no longer has
 from .async_tiered_cache import AsyncTieredCache
 from .errors import ServerAwayError
 from .health import Health, TierStats
+from .options import Options
 from .tiered_cache import TieredCache
 
-__all__ = ["AsyncTieredCache", "Health", "ServerAwayError", "TierStats", "TieredCache"]
+__all__ = ["AsyncTieredCache", "Health", "Options", "ServerAwayError", "TierStats", "TieredCache"]

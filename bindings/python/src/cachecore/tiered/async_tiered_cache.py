@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import monotonic
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from ..arguments import Key, key_bytes
+from ..cache import Cache
 from ..durations import Duration
+from ..serializers import Named, Serializer
 from .commands import Command
 from .fetch import COMPUTE, Found
+from .options import Options
+from .reading import Reading
 from .tags import MARK_BYTE, tag_names
-from .tier import _ABSENT, Flow, Tier
+from .tier import ABSENT, Flow
+from .writing import Writing
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -20,7 +25,7 @@ R = TypeVar("R")
 K = TypeVar("K", bound=Key)
 
 
-class AsyncTieredCache(Tier[V]):
+class AsyncTieredCache(Reading[V], Writing[V]):
     """A near cache before Valkey or Redis, for tasks: ``await tier.get("key")``.
 
     A hit awaits nothing and takes no turn of the loop; ``peek`` is the same without a coroutine.  A thread
@@ -36,6 +41,65 @@ class AsyncTieredCache(Tier[V]):
 
     _asynchronous = True
 
+    @overload
+    def __init__(
+        self: AsyncTieredCache[bytes],
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: None = None,
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: AsyncTieredCache[str],
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: Literal["str"],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: AsyncTieredCache[Any],
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: Literal["json", "pickle"],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: AsyncTieredCache[T],
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: Serializer[T],
+        **options: Unpack[Options],
+    ) -> None: ...
+    def __init__(
+        self,
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: Named | Serializer[Any] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Starts nothing; the first call starts the thread that listens.
+
+        local: a cache of bytes without ``decode_keys``; with ``shared``, for all processes of the
+            machine.  It stays the caller's, also to close, after the tier.
+        remote: an asynchronous client of redis-py or valkey-py, without ``decode_responses``, of Redis 6 or later, or
+            Valkey.  Its timeouts and retries are those of reads and writes here.  No cluster.
+        serializer: as of ``Cache``.
+        options: see ``Options``.
+        """
+        super().__init__(local, remote, serializer, options)
+
+    @overload
+    async def get(self, key: Key) -> V | None: ...
+    @overload
+    async def get(self, key: Key, default: T) -> V | T: ...
     async def get(self, key: Key, default: Any = None) -> Any:
         """The value, from here or from the server, or ``default``.
 
@@ -146,15 +210,15 @@ class AsyncTieredCache(Tier[V]):
         returned and not stored.
         """
         name = self._name_of(key)
-        value = self.peek(name, _ABSENT)
-        if value is not _ABSENT:
+        value = self.peek(name, ABSENT)
+        if value is not ABSENT:
             return value
         self._lifetime_ms(ttl)  # before it is computed in vain
         return await self._compute.miss_async(COMPUTE + name, (name, compute, ttl, tag_names(tags)), {})
 
     async def _compute_for(self, name: bytes, compute: Any, ttl: Duration | None, tags: list[bytes]) -> Any:
-        value = await self._get_slowly(name, _ABSENT)
-        if value is not _ABSENT:
+        value = await self._get_slowly(name, ABSENT)
+        if value is not ABSENT:
             return value
         guard = await self._run(self._guard(name, tags))
         value = await compute()

@@ -60,18 +60,18 @@ class Fetch(SingleFlight):
         others = not flight.claim.held and flight.claim.seen
         return (_native.PENDING if others else _native.CLAIMED), None
 
-    def keep(self, claim: Claim, key: bytes, found: Found) -> None:
+    def keep(self, claim: Claim, key: bytes, value: Found) -> None:
         """Stores what was found, if the claim still stands."""
         if not claim.held:
             return
-        if found.lifetime <= 0:
+        if value.lifetime <= 0:
             claim.abandon()
             return
         try:
-            if found.content is None:
-                stored = claim.fulfill_absent(found.lifetime)
+            if value.content is None:
+                stored = claim.fulfill_absent(value.lifetime)
             else:
-                stored = claim.fulfill(found.content, found.lifetime, stale=self._stale)
+                stored = claim.fulfill(value.content, value.lifetime, stale=self._stale)
         except (RefusedError, FullError, NoMemoryError, TimedOutError):
             return  # there is no room for it here, and the caller has it all the same
         if not stored:

@@ -10,14 +10,13 @@ import logging
 import os
 import random
 import weakref
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from time import monotonic
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
-from .. import _native, durations
-from ..arguments import Key, key_bytes, natural, pairs, value_bytes
+from .. import durations
+from ..arguments import Key, key_bytes, natural, value_bytes
 from ..cache import Cache
-from ..claims import Claim, Status
 from ..durations import Duration
 from ..errors import ArgumentError, CacheCoreError, ClosedError
 from ..serializers import Named, Serializer, functions
@@ -25,15 +24,17 @@ from .backlog import Backlog, Write
 from .breaker import Breaker
 from .commands import Command, Commands
 from .errors import ServerAwayError
-from .fetch import CLAIM_SECONDS, COMPUTE, Compute, Fetch, Found
+from .fetch import COMPUTE, Compute, Fetch
 from .floor import LONGEST, NOTHING, Floor
 from .flusher import Flusher
 from .health import Counters, Health, TierStats
 from .keeper import Keeper
 from .listener import Listener
-from .tags import MARK_BYTE, tag_name, tag_names, unwrap, wrap
+from .options import DEFAULTS, Options
+from .tags import MARK_BYTE, tag_name, unwrap
 from .transport import Transport
 
+T = TypeVar("T")
 V = TypeVar("V")
 R = TypeVar("R")
 
@@ -41,7 +42,8 @@ Flow: TypeAlias = Generator[list[Command], list[Any], R]
 Contents: TypeAlias = dict[bytes, bytes]
 
 _log = logging.getLogger("cachecore.tiered")
-_ABSENT: Final[Any] = object()
+ABSENT: Final[Any] = object()  #: stands for no value where None is one
+_LONGEST: Final = 1e9
 
 _tiers: weakref.WeakSet[Tier[Any]] = weakref.WeakSet()
 
@@ -63,58 +65,31 @@ class Tier(Generic[V]):
         self,
         local: Cache[bytes, bytes],
         remote: Any,
-        *,
-        prefix: str | bytes = b"",
-        serializer: Named | Serializer[Any] | None = None,
-        local_ttl: Duration = 60.0,
-        jitter: float = 0.1,
-        max_lag: Duration = 2.0,
-        stale_if_error: Duration | None = None,
-        on_error: Literal["miss", "raise"] = "miss",
-        queue_writes: int = 0,
-        listen_on: Any = None,
+        serializer: Named | Serializer[Any] | None,
+        options: Options,
     ) -> None:
-        """Starts nothing; the first call starts the thread that listens.
-
-        local: a cache of bytes without ``decode_keys``; with ``shared``, for all processes of the
-            machine.  It stays the caller's, also to close, after the tier.
-        remote: a client of redis-py or valkey-py, without ``decode_responses``; for Redis 6 and later,
-            and Valkey.  Its timeouts and retries are those of reads and writes here.  No cluster.
-        prefix: of the keys on the server.  Only changes to such keys are listened to.
-        serializer: as of ``Cache``.
-        local_ttl: most seconds that a value is served from here before the server is asked again; less
-            if the server keeps it for less.
-        jitter: each such time is shortened by a random part of up to this one, from 0 to 1.
-        max_lag: nothing is served from here if the server has not told for so many seconds that
-            nothing is missing.  So long may an old value be served where the connection is lost.
-            The same in all processes.
-        stale_if_error: while the server is away, values may be served for so many seconds more; None:
-            they may not.
-        on_error: what a read does that needs the server while that is away: find nothing, or raise
-            ServerAwayError.
-        queue_writes: so many writes wait in this process for a server that is away; 0: they raise
-            ServerAwayError at once, as do those that find the queue full.
-        listen_on: a synchronous client whose address the listener takes; None: that of ``remote``.
-            An asynchronous client behind a Sentinel needs one.
-        """
+        given = {**DEFAULTS, **options}
+        if unknown := given.keys() - DEFAULTS.keys():
+            raise TypeError(f"there is no option {', '.join(sorted(unknown))}")
         if not isinstance(local, Cache) or local._dumps is not None or local._decode_keys:
             raise TypeError("local must be a Cache of bytes, without serializer and decode_keys")
-        if on_error not in ("miss", "raise"):
-            raise ValueError(f"on_error must be 'miss' or 'raise', not {on_error!r}")
-        durations.jitter_permille(jitter)
+        if given["on_error"] not in ("miss", "raise"):
+            raise ValueError(f"on_error must be 'miss' or 'raise', not {given['on_error']!r}")
+        durations.jitter_permille(given["jitter"])
         self.local = local
         self.remote = remote
-        self._prefix = key_bytes(prefix) if prefix else b""
+        self._prefix = key_bytes(given["prefix"])
         self._dumps, self._loads = functions(serializer)
-        self._cap = durations.ttl_ms(local_ttl, "local_ttl") / 1000
-        self._jitter = jitter
-        lag = durations.ttl_ms(max_lag, "max_lag") / 1000
-        self._stale = None if stale_if_error is None else durations.ttl_ms(stale_if_error) / 1000
-        self._raises = on_error == "raise"
-        self._transport = Transport(remote, self._asynchronous, listen_on)
+        self._cap = seconds(given["local_ttl"], "local_ttl")
+        self._jitter: float = given["jitter"]
+        lag = seconds(given["max_lag"], "max_lag")
+        stale = given["stale_if_error"]
+        self._stale = None if stale is None else seconds(stale, "stale_if_error")
+        self._raises = given["on_error"] == "raise"
+        self._transport = Transport(remote, self._asynchronous, given["listen_on"])
         self._commands = Commands(self._prefix)
         self._floor = Floor(local, self._prefix, lag)
-        self._backlog = Backlog(natural(queue_writes, "queue_writes"))
+        self._backlog = Backlog(natural(given["queue_writes"], "queue_writes"))
         self._get_local = local.get
         self._closed = False
         self._equip()
@@ -125,14 +100,14 @@ class Tier(Generic[V]):
         self._breaker, self._counters = Breaker(), Counters()
         self._fetch = Fetch(self.local, self._ask_for, self._stale, self._counters)
         self._compute = Compute(self.local, self._compute_for)
-        timeout = 2 * self._floor.max_lag
+        self._forget = forgetting(self.local, self._floor)
         self._flusher = Flusher(
             self._transport,
             self._backlog,
             self._commands,
-            forgetting(self.local, self._floor),
+            self._forget,
             self._counters,
-            timeout,
+            timeout=2 * self._floor.max_lag,
         )
         local, transport, prefix = self.local, self._transport, self._prefix
         floor, counters = self._floor, self._counters
@@ -201,6 +176,10 @@ class Tier(Generic[V]):
         epoch, until = self._floor.view
         return epoch if monotonic() < until else self._look()
 
+    @overload
+    def peek(self, key: Key) -> V | None: ...
+    @overload
+    def peek(self, key: Key, default: T) -> V | T: ...
     def peek(self, key: Key, default: Any = None) -> Any:
         """The value if it is here and may be served, else ``default``.  Never asks the server, and waits
         for nothing, in a task neither."""
@@ -253,191 +232,17 @@ class Tier(Generic[V]):
         answer.claim.abandon()
         return answer.value
 
-    # -- Reading ---------------------------------------------------------------------------------
-
     def _waiting(self, name: bytes) -> Write | None:
         """A write of this process that the server does not have yet."""
         return self._backlog.find(name) if self._backlog.limit else None
 
-    def _load(self, name: bytes) -> Flow[Found]:
-        """One key from the server."""
-        asked = monotonic()
-        self._counters.add("server_reads")
-        content, pttl = yield self._commands.read(name)
-        return self._found(content, pttl, asked)
-
-    def _found(self, content: bytes | None, pttl: int, asked: float) -> Found:
-        if content is None:
-            return Found(None, self._lifetime(-1, asked))
-        self._counters.add("server_hits")
-        return Found(content, self._lifetime(pttl, asked))
-
-    def _read(self, names: list[bytes]) -> Flow[Contents]:
-        """Several keys, from here or in one pipeline, with their envelopes."""
-        epoch = self._epoch()
-        found: Contents = {}
-        if epoch is not None:
-            here = self.local.get_many([epoch + name for name in names])
-            found = {key[len(epoch) :]: content for key, content in here.items()}
-        wanted: dict[bytes, Claim | None] = {}
-        for name in names:
-            if name in found or name in wanted:
-                continue
-            if (write := self._waiting(name)) is not None:
-                if write.content is not None:
-                    found[name] = write.content
-                continue
-            claim = None
-            if epoch is not None:
-                # Who is asking for it already is not waited for: it is read, and not stored.
-                answer = self.local.get_or_claim(epoch + name, claim_ttl=CLAIM_SECONDS)
-                if answer.status is Status.ABSENT:
-                    continue
-                if answer.status is Status.FRESH and answer.value is not None:
-                    found[name] = answer.value
-                    continue
-                claim = answer.claim
-            wanted[name] = claim
-        if wanted:
-            asked = monotonic()
-            self._counters.add("server_reads", len(wanted))
-            replies = yield [command for name in wanted for command in self._commands.read(name)]
-            for number, (name, claim) in enumerate(wanted.items()):
-                answered = self._found(replies[2 * number], replies[2 * number + 1], asked)
-                if answered.content is not None:
-                    found[name] = answered.content
-                if claim is not None:
-                    self._fetch.keep(claim, name, answered)
-        return found
-
-    def _open_all(self, contents: Contents) -> Flow[Contents]:
-        """The contents without their envelopes, of those whose tags have not been invalidated."""
-        plain = {name: content for name, content in contents.items() if content[:1] != MARK_BYTE}
-        tagged = {name: unwrap(contents[name]) for name in contents.keys() - plain.keys()}
-        tags = {tag_name(tag) for _, tokens in tagged.values() for tag in tokens}
-        current: Contents = {}
-        if tags:
-            current = yield from self._read(list(tags))
-        for name, (content, tokens) in tagged.items():
-            if all(current.get(tag_name(tag)) == token for tag, token in tokens.items()):
-                plain[name] = content
-        return plain
-
-    def _read_open(self, names: list[bytes]) -> Flow[Contents]:
-        contents = yield from self._read(names)
-        opened = yield from self._open_all(contents)
-        return opened
-
-    # -- Writing ---------------------------------------------------------------------------------
-
-    def _lifetime_ms(self, ttl: Duration | None) -> int | None:
-        ms = durations.ttl_ms(ttl)
-        return None if ms in (0, _native.TTL_NEVER) else ms
-
-    def _tokens(self, tags: list[bytes]) -> Flow[dict[bytes, bytes]]:
-        if not tags:
-            return {}
-        replies = yield self._commands.tokens(tags)
-        return dict(zip(tags, replies[1::2], strict=True))
-
-    def _store(
-        self, values: Mapping[Any, Any], ttl: Duration | None, tags: Iterable[str | bytes]
-    ) -> Flow[None]:
-        """``set`` and ``set_many``."""
-        ttl_ms, names = self._lifetime_ms(ttl), tag_names(tags)
-        contents = {self._name_of(key): self._content_of(value) for key, value in pairs(values)}
-        try:
-            tokens = yield from self._tokens(names)
-        except self._transport.away as error:
-            raise away(error) from error
-        writes = [Write(name, wrap(content, tokens), ttl_ms) for name, content in contents.items()]
-        yield from self._write(writes)
-
-    def _write(self, writes: list[Write]) -> Flow[int]:
-        """Brings writes to the server, or queues them; how many keys a removal has removed."""
-        if not writes:
-            return 0
-        names = [write.name for write in writes]
-        try:
-            if self._backlog.limit and self._backlog.add(writes, only_behind=True):
-                self._queued(writes)
-                return 0
-            commands = [self._commands.write(write) for write in writes]
-            try:
-                replies = yield [command for both in commands for command in both]
-            except self._transport.away as error:
-                if not self._backlog.limit:
-                    raise away(error) from error
-                self._backlog.add(writes)
-                self._queued(writes)
-                return 0
-            return sum(reply for reply in replies[1::2] if type(reply) is int)
-        finally:
-            self._forget(names)  # also if it failed: it may have arrived
-
-    def _queued(self, writes: list[Write]) -> None:
-        self._counters.add("queued", len(writes))
-        self._flusher.kick()
-
-    def _forget(self, names: list[bytes]) -> None:
-        forgetting(self.local, self._floor)(names)
-
-    def _delete(self, keys: Iterable[Key]) -> Flow[int]:
-        removed = yield from self._write([Write(self._name_of(key), None, None) for key in keys])
-        return removed
-
-    def _delete_prefix(self, prefix: Key) -> Flow[int]:
-        start, removed = key_bytes(prefix), 0
-        try:
-            for guards in (True, False):
-                cursor = None
-                while cursor != 0:
-                    ((cursor, keys),) = yield [self._commands.scan(start, cursor or 0, guards)]
-                    if keys:
-                        (count,) = yield [("UNLINK", *keys)]
-                        removed += 0 if guards else count
-        except self._transport.away as error:
-            raise away(error) from error
-        finally:
-            for epoch in (*self._floor.epochs(), COMPUTE):
-                self.local.delete_prefix(epoch + start)
-        return removed
-
-    def _delete_tag(self, tag: str | bytes) -> Flow[None]:
-        (name,) = tag_names([tag])
-        yield from self._write([Write(tag_name(name), None, None)])
-
-    # -- Computing -------------------------------------------------------------------------------
-
-    def _guard(self, name: bytes, tags: list[bytes]) -> Flow[tuple[bytes, dict[bytes, bytes]] | None]:
-        """What a computation needs to be stored; None: the server is away, and it will not be."""
-        try:
-            replies = yield [*self._commands.guard(name), *self._commands.tokens(tags)]
-        except self._transport.errors:
-            return None
-        return replies[1], dict(zip(tags, replies[3::2], strict=True))
-
-    def _store_guarded(
-        self, name: bytes, value: Any, ttl: Duration | None, guard: tuple[bytes, dict[bytes, bytes]]
-    ) -> Flow[None]:
-        token, tokens = guard
-        write = Write(name, wrap(self._content_of(value), tokens), self._lifetime_ms(ttl))
-        try:
-            (stored,) = yield self._commands.store_guarded(write, token)
-        except self._transport.errors:
-            return  # the caller has the value all the same
-        finally:
-            self._forget([name])
-        if not stored:
-            self._counters.add("late_refused")
+    # -- The server ------------------------------------------------------------------------------
 
     def _ask_for(self, name: bytes) -> Any:
         raise NotImplementedError
 
     def _compute_for(self, name: bytes, compute: Any, ttl: Duration | None, tags: list[bytes]) -> Any:
         raise NotImplementedError
-
-    # -- The server ------------------------------------------------------------------------------
 
     def _allowed(self) -> None:
         if self._closed:
@@ -469,12 +274,12 @@ class Tier(Generic[V]):
         return self._counters.read()
 
 
-def away(error: Exception) -> ServerAwayError:
-    """What the caller is told if a write could not be made."""
-    return error if isinstance(error, ServerAwayError) else ServerAwayError(f"the write was not made: {error}")
+def seconds(duration: Duration, name: str) -> float:
+    """A duration of at most some years, in whole milliseconds."""
+    return min(durations.ttl_ms(duration, name) / 1000, _LONGEST)
 
 
-def forgetting(local: Cache[bytes, bytes], floor: Floor) -> Any:
+def forgetting(local: Cache[bytes, bytes], floor: Floor) -> Callable[[list[bytes]], None]:
     """The function that removes keys from the local cache, and voids the claims of who computes or
     fetches them."""
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from ..arguments import Key, key_bytes
+from ..cache import Cache
 from ..durations import Duration
+from ..serializers import Named, Serializer
 from .commands import Command
 from .fetch import COMPUTE, Found
+from .options import Options
+from .reading import Reading
 from .tags import MARK_BYTE, tag_names
-from .tier import _ABSENT, Flow, Tier
+from .tier import ABSENT, Flow
+from .writing import Writing
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -19,7 +24,7 @@ R = TypeVar("R")
 K = TypeVar("K", bound=Key)
 
 
-class TieredCache(Tier[V]):
+class TieredCache(Reading[V], Writing[V]):
     """A near cache before Valkey or Redis.  Any method may be called from any thread.
 
     Keys are bytes, or str for its UTF-8, and stand for ``prefix + key`` on the server.  Values are bytes,
@@ -30,6 +35,65 @@ class TieredCache(Tier[V]):
     as the client raises it.
     """
 
+    @overload
+    def __init__(
+        self: TieredCache[bytes],
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: None = None,
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: TieredCache[str],
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: Literal["str"],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: TieredCache[Any],
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: Literal["json", "pickle"],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: TieredCache[T],
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: Serializer[T],
+        **options: Unpack[Options],
+    ) -> None: ...
+    def __init__(
+        self,
+        local: Cache[bytes, bytes],
+        remote: Any,
+        *,
+        serializer: Named | Serializer[Any] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Starts nothing; the first call starts the thread that listens.
+
+        local: a cache of bytes without ``decode_keys``; with ``shared``, for all processes of the
+            machine.  It stays the caller's, also to close, after the tier.
+        remote: a client of redis-py or valkey-py, without ``decode_responses``, of Redis 6 or later, or
+            Valkey.  Its timeouts and retries are those of reads and writes here.  No cluster.
+        serializer: as of ``Cache``.
+        options: see ``Options``.
+        """
+        super().__init__(local, remote, serializer, options)
+
+    @overload
+    def get(self, key: Key) -> V | None: ...
+    @overload
+    def get(self, key: Key, default: T) -> V | T: ...
     def get(self, key: Key, default: Any = None) -> Any:
         """The value, from here or from the server, or ``default``.
 
@@ -140,15 +204,15 @@ class TieredCache(Tier[V]):
         returned and not stored.
         """
         name = self._name_of(key)
-        value = self.peek(name, _ABSENT)
-        if value is not _ABSENT:
+        value = self.peek(name, ABSENT)
+        if value is not ABSENT:
             return value
         self._lifetime_ms(ttl)  # before it is computed in vain
         return self._compute.miss(COMPUTE + name, (name, compute, ttl, tag_names(tags)), {})
 
     def _compute_for(self, name: bytes, compute: Any, ttl: Duration | None, tags: list[bytes]) -> Any:
-        value = self._get_slowly(name, _ABSENT)
-        if value is not _ABSENT:
+        value = self._get_slowly(name, ABSENT)
+        if value is not ABSENT:
             return value
         guard = self._run(self._guard(name, tags))
         value = compute()
