@@ -6,7 +6,7 @@
 The blocks of a page that has a `main` are one program.  Any other block is the body of a program that
 opens a cache first, unless the block does so itself.  Files in /dev/shm are made in a folder that is
 removed.  The Python of the pages is run by the tests of the Python packages (bindings/python/tests/test_docs.py,
-bindings/python/tests/contrib/test_page.py, services/tests/test_pages.py).
+bindings/python/tests/contrib/test_page.py and tiered/test_page.py, services/tests/test_pages.py).
 """
 
 import os

@@ -21,7 +21,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 #: The pages of docs/ that a wheel carries as cachecore/guide.
-GUIDE = ("python.md", "python-frameworks.md", "sharing.md", "stampedes.md", "warm.md")
+GUIDE = ("python.md", "python-frameworks.md", "sharing.md", "stampedes.md", "tiered.md", "warm.md")
 CODE = re.compile(r"(^```.*?^```|`[^`\n]*`)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
 

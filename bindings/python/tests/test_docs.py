@@ -21,6 +21,7 @@ PAGES = [
 #: Those whose Python other tests run.
 ELSEWHERE = {
     "docs/python-frameworks.md": "bindings/python/tests/contrib/test_page.py",
+    "docs/tiered.md": "bindings/python/tests/tiered/test_page.py",
     "docs/services.md": "services/tests/test_pages.py",
     "services/README.md": "services/tests/test_pages.py",
 }
