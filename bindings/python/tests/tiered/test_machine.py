@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +218,49 @@ def test_two_tiers_of_one_process(server: Server, other: redis.Redis, place: str
             assert two.get("a") == b"1" and other_tier.get("a") == b"2"
             two.set("a", b"3")
             assert one.get("a") == b"3" and other_tier.get("a") == b"2"
+
+
+def test_tiers_that_share_a_local_cache_and_nothing_else(
+    server: Server, own_server: Server, place: str
+) -> None:
+    """Another prefix, another database, another server: the same key is another one."""
+    with Cache(1000, shared=place) as local:
+        with client(server.port) as one, client(server.port, db=1) as two, client(own_server.port) as three:
+            with (
+                TieredCache[Any](local, one, prefix="t:") as a,
+                TieredCache[Any](local, one, prefix="u:") as b,
+                TieredCache[Any](local, two, prefix="t:") as c,
+                TieredCache[Any](local, three, prefix="t:") as d,
+            ):
+                tiers = [a, b, c, d]
+                for tier in tiers:
+                    assert eventually(lambda: tier.peek("a") is None and tier.health().synced)  # noqa: B023
+                begun, go = threading.Event(), threading.Event()
+
+                def compute() -> bytes:
+                    begun.set()
+                    go.wait(SECONDS)
+                    return b"0"
+
+                with ThreadPoolExecutor(1) as executor:
+                    computing = executor.submit(a.get_or_set, "a", compute)
+                    assert begun.wait(SECONDS)
+                    for number, tier in enumerate(tiers[1:], 1):
+                        assert tier.get_or_set("a", lambda: b"%d" % number) == b"%d" % number  # noqa: B023
+                    go.set()
+                    assert computing.result(SECONDS) == b"0"
+                for _ in range(20):
+                    assert [tier.get("a") for tier in tiers] == [b"0", b"1", b"2", b"3"]
+
+
+def test_who_listens_and_closes_says_so(server: Server, other: redis.Redis, place: str) -> None:
+    """Nobody serves what is not heard of: until the next one listens, reads go to the server."""
+    with Cache(1000, shared=place) as local, client(server.port) as remote:
+        with TieredCache[Any](local, remote, prefix="t:", max_lag=60) as tier:
+            other.set("t:a", b"old")
+            assert eventually(lambda: tier.peek("a") == b"old" or not tier.get("a"))
+            second = TieredCache[Any](local, remote, prefix="t:", max_lag=60)
+            tier.close()
+            other.set("t:a", b"new")
+            assert second.get("a") == b"new"
+            second.close()

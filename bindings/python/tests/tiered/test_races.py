@@ -140,3 +140,14 @@ def test_own_writes_through_new_epochs(stand: Stand, other: redis.Redis) -> None
         stopping.set()
         flusher.join()
     assert tier.stats().floors > 2
+
+
+def test_a_value_that_comes_before_the_computation(stand: Stand, other: redis.Redis) -> None:
+    """Somebody stores between the read that found nothing and the guard: that is the value."""
+    tier = stand.synced()
+    assert tier.get("a") is None  # the absence is here
+    stand.listening.hold()
+    other.set("t:a", b"theirs")
+    assert tier.get_or_set("a", lambda: b"ours") == b"theirs"
+    stand.listening.release()
+    assert other.get("t:a") == b"theirs"

@@ -116,11 +116,11 @@ class TierCollector:
                 metric.add_metric([name], float(getattr(stats, field)))
             yield metric
         for field, text in _TIER_GAUGES.items():
-            metric = GaugeMetricFamily(f"cachecore_tier_{field}", text, labels=["tier"])
+            gauge = GaugeMetricFamily(f"cachecore_tier_{field}", text, labels=["tier"])
             for name, (_, health) in now.items():
                 value = getattr(health, field.removesuffix("_seconds").removesuffix("_writes"))
-                metric.add_metric([name], float("nan") if value is None else float(value))
-            yield metric
+                gauge.add_metric([name], float("nan") if value is None else float(value))
+            yield gauge
 
 
 class CachePusher:

@@ -12,9 +12,8 @@ from ..cache import Cache
 from ..durations import Duration
 from ..serializers import Named, Serializer
 from .commands import Command
-from .fetch import COMPUTE, Found
+from .fetch import Found
 from .options import Options
-from .reading import Reading
 from .tags import MARK_BYTE, tag_names
 from .tier import ABSENT, Flow
 from .writing import Writing
@@ -25,7 +24,7 @@ R = TypeVar("R")
 K = TypeVar("K", bound=Key)
 
 
-class AsyncTieredCache(Reading[V], Writing[V]):
+class AsyncTieredCache(Writing[V]):
     """A near cache before Valkey or Redis, for tasks: ``await tier.get("key")``.
 
     A hit awaits nothing and takes no turn of the loop; ``peek`` is the same without a coroutine.  A thread
@@ -214,13 +213,15 @@ class AsyncTieredCache(Reading[V], Writing[V]):
         if value is not ABSENT:
             return value
         self._lifetime_ms(ttl)  # before it is computed in vain
-        return await self._compute.miss_async(COMPUTE + name, (name, compute, ttl, tag_names(tags)), {})
+        return await self._compute.miss_async(self._floor.computing + name, (name, compute, ttl, tag_names(tags)), {})
 
     async def _compute_for(self, name: bytes, compute: Any, ttl: Duration | None, tags: list[bytes]) -> Any:
         value = await self._get_slowly(name, ABSENT)
         if value is not ABSENT:
             return value
         guard = await self._run(self._guard(name, tags))
+        if guard is not None and guard.content is not None:
+            return self._value_of(guard.content)
         value = await compute()
         if guard is not None and value is not None:
             await self._run(self._store_guarded(name, value, ttl, guard))

@@ -8,6 +8,7 @@ stores only if the guard is still there.  ``set`` and ``delete`` remove it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 from .backlog import Write
@@ -40,19 +41,26 @@ class Commands:
         key = self._prefix + name
         return [("GET", key), ("PTTL", key)]
 
-    def write(self, write: Write) -> list[Command]:
-        """The last one is answered by how many there were, if it is a removal."""
+    def read_many(self, names: Iterable[bytes]) -> list[Command]:
+        """Answered by the values, then by what is left of each one's lifetime."""
+        keys = [self._prefix + name for name in names]
+        return [("MGET", *keys), *(("PTTL", key) for key in keys)]
+
+    def write(self, writes: list[Write]) -> list[Command]:
+        """The first removes the guards; the others are answered by how many there were, if they are removals."""
+        return [("DEL", *(self._guards + write.name for write in writes)), *map(self._write, writes)]
+
+    def _write(self, write: Write) -> Command:
         key, left = self._prefix + write.name, write.left_ms() if write.since else write.ttl_ms
-        unguard = ("DEL", self._guards + write.name)
         if write.content is None or (left is not None and left <= 0):
-            return [unguard, ("UNLINK", key)]
+            return ("UNLINK", key)
         lifetime = () if left is None else ("PX", left)
-        return [unguard, ("SET", key, write.content, *lifetime)]
+        return ("SET", key, write.content, *lifetime)
 
     def guard(self, name: bytes) -> list[Command]:
-        """Answered last by the token of the guard."""
+        """Answered by nothing of interest, the token of the guard, and what the key is then."""
         key = self._guards + name
-        return [("SET", key, new_token(), "NX", "PX", GUARD_MS), ("GET", key)]
+        return [("SET", key, new_token(), "NX", "PX", GUARD_MS), ("GET", key), ("GET", self._prefix + name)]
 
     def store_guarded(self, write: Write, token: bytes) -> list[Command]:
         """Answered by whether the value was stored."""

@@ -21,9 +21,6 @@ from ..flight import Flight
 from ..single_flight import SingleFlight
 from .health import Counters
 
-#: What the local key of a computation begins with, where that of a value has its epoch.
-COMPUTE: Final = b"\0compute"
-
 CLAIM_SECONDS: Final = 2.0  # that others wait for one who asks the server
 _CLAIM_MS: Final = int(CLAIM_SECONDS * 1000)
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+from hashlib import blake2b
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -57,9 +58,13 @@ class DeposedError(Exception):
 class Floor:
     """The state as this process sees it.  Any method may be called from any thread."""
 
-    def __init__(self, local: Cache[Any, Any], prefix: bytes, max_lag: float) -> None:
+    def __init__(self, local: Cache[Any, Any], identity: bytes, max_lag: float) -> None:
+        """identity: what tiers have in common that share entries: the server and the prefix."""
         self._local = local
-        self._name = b"\0cachecore.tier:" + prefix
+        self._name = b"\0cachecore.tier:" + identity
+        self.election = b"\0cachecore.listener:" + identity  #: the claim of the one that listens
+        #: What the local key of a computation begins with, where that of a value has its epoch.
+        self.computing = b"\0" + blake2b(identity, digest_size=_EPOCH_SIZE - 1).digest()
         self.max_lag = max_lag
         #: The epoch to read under, None for none, and until when that holds.  One tuple, so that no
         #: thread sees half of it.

@@ -66,7 +66,7 @@ class Flusher:
         connection = self._transport.connect(self._timeout)
         try:
             while not self._stopping.is_set() and (write := self._backlog.first()) is not None:
-                self._send(connection, self._commands.write(write))
+                self._send(connection, self._commands.write([write]))
                 self._backlog.done(write)
                 self._forget([write.name])
                 backoff.reset()

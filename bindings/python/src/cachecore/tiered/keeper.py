@@ -33,13 +33,11 @@ class Keeper:
         self,
         local: Cache[bytes, bytes],
         transport: Transport,
-        prefix: bytes,
         floor: Floor,
         listener: Callable[[], Listener],
     ) -> None:
         self._local, self._transport, self._floor = local, transport, floor
         self._make, self._listener = listener, listener()
-        self._name = b"\0cachecore.listener:" + prefix
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -70,7 +68,7 @@ class Keeper:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                claim = self._local.get_or_claim(self._name, claim_ttl=NEVER).claim
+                claim = self._local.get_or_claim(self._floor.election, claim_ttl=NEVER).claim
                 if claim.held:
                     with claim:
                         self._listen(claim)
@@ -133,4 +131,4 @@ class Keeper:
         elif now - self._alive[1] > 3 * self._floor.max_lag + 1:
             _log.warning("the process that listens does nothing: another one is elected")
             self._alive = (alive, now)
-            self._local.delete(self._name)
+            self._local.delete(self._floor.election)

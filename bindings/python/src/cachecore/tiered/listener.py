@@ -18,7 +18,6 @@ from time import monotonic
 from ..cache import Cache
 from ..claims import Claim
 from ..errors import CacheCoreError, ClosedError
-from .fetch import COMPUTE
 from .floor import LONGEST, DeposedError, Floor, State, new_epoch
 from .health import Counters
 from .transport import Invalidations, Tracking, Transport
@@ -81,6 +80,7 @@ class Listener:
                 self._renew(pinged)
             elif isinstance(said, Invalidations):
                 self._apply(said)
+        self._floor.remove()  # so that the others do not serve what nobody hears of
 
     def _renew(self, synced_at: float) -> None:
         self._floor.renew(State(self._epoch, synced_at, monotonic()), self._epoch)
@@ -93,8 +93,8 @@ class Listener:
         names = [key[size:] for key in changes if len(key) <= size + LONGEST]
         self._counters.add("invalidated", len(names))
         try:
-            epoch = self._epoch
-            self._local.delete_many([epoch + name for name in names] + [COMPUTE + name for name in names])
+            under = (self._epoch, self._floor.computing)
+            self._local.delete_many([start + name for start in under for name in names])
         except ClosedError:
             raise
         except CacheCoreError:  # behind a process that is stopped

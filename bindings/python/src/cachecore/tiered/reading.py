@@ -58,9 +58,9 @@ class Reading(Tier[V]):
         if wanted:
             asked = monotonic()
             self._counters.add("server_reads", len(wanted))
-            replies = yield [command for name in wanted for command in self._commands.read(name)]
-            for number, (name, claim) in enumerate(wanted.items()):
-                answered = self._found(replies[2 * number], replies[2 * number + 1], asked)
+            contents, *left = yield self._commands.read_many(wanted)
+            for (name, claim), content, pttl in zip(wanted.items(), contents, left, strict=True):
+                answered = self._found(content, pttl, asked)
                 if answered.content is not None:
                     found[name] = answered.content
                 if claim is not None:

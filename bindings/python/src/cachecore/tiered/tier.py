@@ -24,7 +24,7 @@ from .backlog import Backlog, Write
 from .breaker import Breaker
 from .commands import Command, Commands
 from .errors import ServerAwayError
-from .fetch import COMPUTE, Compute, Fetch
+from .fetch import Compute, Fetch
 from .floor import LONGEST, NOTHING, Floor
 from .flusher import Flusher
 from .health import Counters, Health, TierStats
@@ -88,7 +88,7 @@ class Tier(Generic[V]):
         self._raises = given["on_error"] == "raise"
         self._transport = Transport(remote, self._asynchronous, given["listen_on"])
         self._commands = Commands(self._prefix)
-        self._floor = Floor(local, self._prefix, lag)
+        self._floor = Floor(local, self._transport.address + b" " + self._prefix, lag)
         self._backlog = Backlog(natural(given["queue_writes"], "queue_writes"))
         self._get_local = local.get
         self._closed = False
@@ -115,7 +115,7 @@ class Tier(Generic[V]):
         def listener() -> Listener:
             return Listener(local, transport, prefix, floor, counters)
 
-        self._keeper = Keeper(local, transport, prefix, floor, listener)
+        self._keeper = Keeper(local, transport, floor, listener)
         weakref.finalize(self, self._keeper.stop, wait=False)
 
     def _begin_anew(self) -> None:
@@ -284,7 +284,7 @@ def forgetting(local: Cache[bytes, bytes], floor: Floor) -> Callable[[list[bytes
     fetches them."""
 
     def forget(names: list[bytes]) -> None:
-        keys = [epoch + name for epoch in (*floor.epochs(), COMPUTE) for name in names]
+        keys = [epoch + name for epoch in (*floor.epochs(), floor.computing) for name in names]
         try:
             local.delete_many(keys)
         except ClosedError:

@@ -11,9 +11,8 @@ from ..cache import Cache
 from ..durations import Duration
 from ..serializers import Named, Serializer
 from .commands import Command
-from .fetch import COMPUTE, Found
+from .fetch import Found
 from .options import Options
-from .reading import Reading
 from .tags import MARK_BYTE, tag_names
 from .tier import ABSENT, Flow
 from .writing import Writing
@@ -24,7 +23,7 @@ R = TypeVar("R")
 K = TypeVar("K", bound=Key)
 
 
-class TieredCache(Reading[V], Writing[V]):
+class TieredCache(Writing[V]):
     """A near cache before Valkey or Redis.  Any method may be called from any thread.
 
     Keys are bytes, or str for its UTF-8, and stand for ``prefix + key`` on the server.  Values are bytes,
@@ -208,13 +207,15 @@ class TieredCache(Reading[V], Writing[V]):
         if value is not ABSENT:
             return value
         self._lifetime_ms(ttl)  # before it is computed in vain
-        return self._compute.miss(COMPUTE + name, (name, compute, ttl, tag_names(tags)), {})
+        return self._compute.miss(self._floor.computing + name, (name, compute, ttl, tag_names(tags)), {})
 
     def _compute_for(self, name: bytes, compute: Any, ttl: Duration | None, tags: list[bytes]) -> Any:
         value = self._get_slowly(name, ABSENT)
         if value is not ABSENT:
             return value
         guard = self._run(self._guard(name, tags))
+        if guard is not None and guard.content is not None:
+            return self._value_of(guard.content)
         value = compute()
         if guard is not None and value is not None:
             self._run(self._store_guarded(name, value, ttl, guard))

@@ -19,6 +19,8 @@ _CHANNEL: Final = b"__redis__:invalidate"
 
 # What makes the address and the credentials of an asynchronous client's connections.
 _ADDRESS: Final = {"host", "port", "path", "username", "password", "client_name", "credential_provider", "db"}
+# What tells servers and databases apart, and what it is if the caller does not say.
+_PLACE: Final = {"host": "localhost", "port": 6379, "path": None, "service_name": None, "db": 0}
 # What of a synchronous client's is not for a connection that only listens.
 _NOT_OURS: Final = {
     "protocol",
@@ -60,6 +62,10 @@ class Transport:
         )
         self.refused: type[Exception] = exceptions.ResponseError
         self._library = library
+        kwargs = remote.connection_pool.connection_kwargs
+        place = [kwargs.get(name, default) for name, default in _PLACE.items()]
+        #: Which server and database it is, by the name that the caller has for it.
+        self.address = repr(place).encode()
         self._pool = (remote if listen_on is None else listen_on).connection_pool
         self._whole = not asynchronous or listen_on is not None
 

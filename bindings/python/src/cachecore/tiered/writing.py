@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .. import durations
 from .._native import TTL_NEVER
@@ -11,15 +11,23 @@ from ..arguments import Key, key_bytes, pairs
 from ..durations import Duration
 from .backlog import Write
 from .errors import ServerAwayError
-from .fetch import COMPUTE
+from .reading import Reading
 from .tags import tag_name, tag_names, wrap
-from .tier import Flow, Tier
+from .tier import Flow
 
 V = TypeVar("V")
 
 
-class Writing(Tier[V]):
-    """The part of a tier that writes."""
+class Guard(NamedTuple):
+    """What a computation begins with."""
+
+    token: bytes
+    tokens: dict[bytes, bytes]  #: of its tags
+    content: bytes | None  #: what somebody has stored in the meantime
+
+
+class Writing(Reading[V]):
+    """The part of a tier that writes and computes."""
 
     def _lifetime_ms(self, ttl: Duration | None) -> int | None:
         ms = durations.ttl_ms(ttl)
@@ -53,16 +61,15 @@ class Writing(Tier[V]):
             if self._backlog.limit and self._backlog.add(writes, only_behind=True):
                 self._queued(writes)
                 return 0
-            commands = [self._commands.write(write) for write in writes]
             try:
-                replies = yield [command for both in commands for command in both]
+                _, *replies = yield self._commands.write(writes)
             except self._transport.away as error:
                 if not self._backlog.limit:
                     raise away(error) from error
                 self._backlog.add(writes)
                 self._queued(writes)
                 return 0
-            return sum(reply for reply in replies[1::2] if type(reply) is int)
+            return sum(reply for reply in replies if type(reply) is int)
         finally:
             self._forget(names)  # also if it failed: it may have arrived
 
@@ -87,7 +94,7 @@ class Writing(Tier[V]):
         except self._transport.away as error:
             raise away(error) from error
         finally:
-            for epoch in (*self._floor.epochs(), COMPUTE):
+            for epoch in (*self._floor.epochs(), self._floor.computing):
                 self.local.delete_prefix(epoch + start)
         return removed
 
@@ -97,21 +104,23 @@ class Writing(Tier[V]):
 
     # -- Computing -------------------------------------------------------------------------------
 
-    def _guard(self, name: bytes, tags: list[bytes]) -> Flow[tuple[bytes, dict[bytes, bytes]] | None]:
+    def _guard(self, name: bytes, tags: list[bytes]) -> Flow[Guard | None]:
         """What a computation needs to be stored; None: the server is away, and it will not be."""
         try:
-            replies = yield [*self._commands.guard(name), *self._commands.tokens(tags)]
+            _, token, content, *replies = yield [*self._commands.guard(name), *self._commands.tokens(tags)]
+            if content is not None:
+                contents = yield from self._open_all({name: content})
+                content = contents.get(name)
         except self._transport.errors:
             return None
-        return replies[1], dict(zip(tags, replies[3::2], strict=True))
+        return Guard(token, dict(zip(tags, replies[1::2], strict=True)), content)
 
     def _store_guarded(
-        self, name: bytes, value: Any, ttl: Duration | None, guard: tuple[bytes, dict[bytes, bytes]]
+        self, name: bytes, value: Any, ttl: Duration | None, guard: Guard
     ) -> Flow[None]:
-        token, tokens = guard
-        write = Write(name, wrap(self._content_of(value), tokens), self._lifetime_ms(ttl))
+        write = Write(name, wrap(self._content_of(value), guard.tokens), self._lifetime_ms(ttl))
         try:
-            (stored,) = yield self._commands.store_guarded(write, token)
+            (stored,) = yield self._commands.store_guarded(write, guard.token)
         except self._transport.errors:
             return  # the caller has the value all the same
         finally:
