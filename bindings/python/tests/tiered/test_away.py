@@ -200,3 +200,14 @@ def test_a_backlog_takes_all_or_none() -> None:
     assert first is not None and first[:3] == a[:3]
     backlog.done(first)
     assert backlog.find(b"a") is None and backlog.find(b"b") is not None
+
+
+def test_a_primary_that_is_one_no_more(made: Made, own_server: Server) -> None:
+    """It takes no writes: they wait, as for one that is away, until the address leads to a primary."""
+    tier = made(queue_writes=5).synced()
+    own_server.client.replicaof("127.0.0.1", "1")
+    tier.set("a", b"1")
+    assert tier.health().queued == 1 and tier.get("a") == b"1"
+    own_server.client.replicaof("NO", "ONE")
+    assert eventually(lambda: tier.health().queued == 0, 60)
+    assert own_server.client.get("t:a") == b"1" and tier.stats().dropped == 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from .backlog import Backlog
 from .breaker import Backoff
-from .commands import Commands
+from .commands import Command, Commands
 from .health import Counters
 from .transport import Transport
 
@@ -73,11 +73,13 @@ class Flusher:
         finally:
             connection.disconnect()
 
-    def _send(self, connection: Any, commands: list[Any]) -> None:
-        for command in commands:
-            connection.send_command(*command)
-            try:
+    def _send(self, connection: Any, commands: list[Command]) -> None:
+        try:
+            for command in commands:
+                connection.send_command(*command)
                 connection.read_response()
-            except self._transport.refused as error:
-                self._counters.add("dropped")
-                _log.warning("a queued write was refused and is dropped: %s", error)
+        except self._transport.away:
+            raise
+        except self._transport.refused as error:
+            self._counters.add("dropped")
+            _log.warning("a queued write was refused and is dropped: %s", error)

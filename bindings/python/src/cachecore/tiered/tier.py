@@ -183,10 +183,15 @@ class Tier(Generic[V]):
     def peek(self, key: Key, default: Any = None) -> Any:
         """The value if it is here and may be served, else ``default``.  Never asks the server, and waits
         for nothing, in a task neither."""
-        epoch = self._epoch()
+        name = key if type(key) is bytes else key_bytes(key)
+        epoch, until = self._floor.view
+        if monotonic() >= until:
+            epoch = self._look()
         if epoch is None:
             return default
-        content = self._checked(self._name_of(key), lambda name: self._get_local(epoch + name))
+        content: bytes | None = self._get_local(epoch + name)
+        if content is not None and content[:1] == MARK_BYTE:
+            content = self._checked(name, lambda name: self._get_local(epoch + name))
         return default if content is None else self._value_of(content)
 
     def _checked(self, name: bytes, find: Any) -> bytes | None:

@@ -54,10 +54,12 @@ class Transport:
         base = getattr(exceptions, "RedisError", None) or exceptions.ValkeyError
         #: What a client raises.
         self.errors: tuple[type[Exception], ...] = (base, OSError)
-        #: What it raises if the server cannot be reached, or does not answer.
+        #: What it raises if the server cannot be reached, does not answer, or takes no writes since it
+        #: is no primary any more.
         self.away: tuple[type[Exception], ...] = (
             exceptions.ConnectionError,
             exceptions.TimeoutError,
+            exceptions.ReadOnlyError,
             OSError,
         )
         self.refused: type[Exception] = exceptions.ResponseError
