@@ -3,8 +3,9 @@
 #
 #   test.sh [PYTEST ARGUMENTS]
 #
-# Those of cachecore.tiered need a server: test-tier.sh.  Builds the extension first.  PYTHON is the interpreter; the library is the one
-# of CACHECORE_LIBRARY, else that in build/lib.
+# Those of cachecore.tiered need a server: test-tier.sh.  Builds the extension
+# first.  PYTHON is the interpreter; the library is the one of CACHECORE_LIBRARY,
+# else that in build/lib.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 export PYTHON=${PYTHON:-python3}

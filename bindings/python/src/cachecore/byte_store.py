@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterable, Mapping
 from operator import index
+from time import monotonic
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
@@ -81,6 +82,15 @@ class ByteStore(Generic[V]):
     def _get_live(self, key: Key, default: Any) -> Any:
         """As ``get``, but a miss is not counted."""
         return ByteStore.get(self, key, default) if ByteStore.contains(self, key) else default
+
+    def _get_until(self, pair: tuple[bytes | None, float], key: Key) -> V | None:
+        """As ``get`` of pair[0] + key, but None from the time pair[1] of CLOCK_MONOTONIC on, and if
+        pair[0] is None.  (The reads of a tier.)"""
+        prefix, until = pair
+        name = key if type(key) is bytes else key_bytes(key)
+        if prefix is None or monotonic() >= until:
+            return None
+        return ByteStore.get(self, prefix + name)
 
     @overload
     def peek(self, key: Key) -> V | None: ...

@@ -3,8 +3,8 @@
     python -m tiered.soak MINUTES [SEED] [--redis-py]
 
 With --redis-py the same is asked of redis-py's own client-side cache, through the data's proxy, with its check
-of the server's version turned off.  Run in bindings/python/tests, with PYTHONPATH and CACHECORE_LIBRARY set; ``make soak-tier``
-does that.
+of the server's version turned off.  Run in bindings/python/tests, with PYTHONPATH and CACHECORE_LIBRARY set;
+``make soak-tier`` does that.
 
 Two processes share a local cache and read through the tier; a third one has a local cache of its own.  A
 writer on a connection without faults gives keys new versions, deletes them, or flushes the server, and notes

@@ -13,7 +13,8 @@ PAGE = (REPOSITORY / "docs" / "tiered.md").read_text()
 
 def test_the_blocks(server: Server, place: str) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
-    program = "\n".join(blocks).replace("port=6379", f"port={server.port}").replace('shared="shop"', f"shared={place!r}")
+    program = "\n".join(blocks).replace("port=6379", f"port={server.port}")
+    program = program.replace('shared="shop"', f"shared={place!r}")
     run = run_python(program)
     assert (run.returncode, run.stderr) == (0, "")
 

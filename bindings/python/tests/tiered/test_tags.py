@@ -12,7 +12,7 @@ from cachecore import Cache
 from cachecore.tiered import TieredCache
 from cachecore.tiered.tags import tag_names, unwrap, wrap
 
-from .conftest import here
+from .conftest import Stand, here
 from .server import Server, client
 
 
@@ -59,6 +59,22 @@ def test_a_tag_that_the_server_loses_is_invalidated(tier: TieredCache[Any], othe
     assert eventually(lambda: tier.get("a") is None)
     tier.set("b", b"2", tags=["x"])
     assert tier.get("b") == b"2" and tier.get("a") is None
+
+
+def test_a_tag_that_is_made_again_is_known_at_once(stand: Stand) -> None:
+    """Its absence was kept here, and the message that it is there again is late."""
+    tier = stand.synced()
+    for store in (
+        lambda: tier.set("a", b"2", tags=["x"]),
+        lambda: tier.get_or_set("a", lambda: b"2", tags=["x"]),
+    ):
+        tier.set("a", b"1", tags=["x"])
+        tier.invalidate_tag("x")
+        assert tier.get("a") is None
+        stand.listening.set_delay(0.5)
+        store()
+        assert tier.get("a") == b"2"
+        stand.listening.set_delay(0)
 
 
 def test_computed_with_tags(tier: TieredCache[Any]) -> None:

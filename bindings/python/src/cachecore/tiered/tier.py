@@ -90,7 +90,7 @@ class Tier(Generic[V]):
         self._commands = Commands(self._prefix)
         self._floor = Floor(local, self._transport.address + b" " + self._prefix, lag)
         self._backlog = Backlog(natural(given["queue_writes"], "queue_writes"))
-        self._get_local = local.get
+        self._hit = local._get_until
         self._closed = False
         self._equip()
         _tiers.add(self)
@@ -176,6 +176,13 @@ class Tier(Generic[V]):
         epoch, until = self._floor.view
         return epoch if monotonic() < until else self._look()
 
+    def _hit_anew(self, key: Key) -> bytes | None:
+        """Looks here again if what this process had seen of the state was too old to look at all."""
+        if monotonic() < self._floor.view[1]:
+            return None
+        self._look()
+        return self._hit(self._floor.view, key)
+
     @overload
     def peek(self, key: Key) -> V | None: ...
     @overload
@@ -183,15 +190,15 @@ class Tier(Generic[V]):
     def peek(self, key: Key, default: Any = None) -> Any:
         """The value if it is here and may be served, else ``default``.  Never asks the server, and waits
         for nothing, in a task neither."""
-        name = key if type(key) is bytes else key_bytes(key)
-        epoch, until = self._floor.view
-        if monotonic() >= until:
-            epoch = self._look()
+        content = self._hit(self._floor.view, key)
+        if content is None:
+            content = self._hit_anew(key)
+        if content is not None and content[:1] != MARK_BYTE:
+            return content if self._loads is None else self._loads(content)
+        epoch = self._epoch()
         if epoch is None:
             return default
-        content: bytes | None = self._get_local(epoch + name)
-        if content is not None and content[:1] == MARK_BYTE:
-            content = self._checked(name, lambda name: self._get_local(epoch + name))
+        content = self._checked(self._name_of(key), lambda name: self.local.get(epoch + name))
         return default if content is None else self._value_of(content)
 
     def _checked(self, name: bytes, find: Any) -> bytes | None:
@@ -217,7 +224,7 @@ class Tier(Generic[V]):
                 continue
             content = None
             if fresh is not None:
-                content = self._checked(name, lambda n: self._get_local(fresh + n))
+                content = self._checked(name, lambda n: self.local.get(fresh + n))
             if content is None and stale is not None:
                 content = self._checked(name, lambda n: self._find_stale(stale + n))
                 self._counters.add("stale_served", content is not None)

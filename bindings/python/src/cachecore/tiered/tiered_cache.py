@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from time import monotonic
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
-from ..arguments import Key, key_bytes
+from ..arguments import Key
 from ..cache import Cache
 from ..durations import Duration
 from ..serializers import Named, Serializer
@@ -98,15 +97,12 @@ class TieredCache(Writing[V]):
 
         Of all who miss the same key on this machine, one asks the server.
         """
-        name = key if type(key) is bytes else key_bytes(key)
-        epoch, until = self._floor.view
-        if monotonic() >= until:
-            epoch = self._look()
-        if epoch is not None:
-            content = self._get_local(epoch + name)
-            if content is not None and content[:1] != MARK_BYTE:
-                return content if self._loads is None else self._loads(content)
-        return self._get_slowly(self._name_of(name), default)
+        content = self._hit(self._floor.view, key)
+        if content is None:
+            content = self._hit_anew(key)
+        if content is not None and content[:1] != MARK_BYTE:
+            return content if self._loads is None else self._loads(content)
+        return self._get_slowly(self._name_of(key), default)
 
     def _get_slowly(self, name: bytes, default: Any) -> Any:
         try:

@@ -50,13 +50,16 @@ class Writing(Reading[V]):
         except self._transport.away as error:
             raise away(error) from error
         writes = [Write(name, wrap(content, tokens), ttl_ms) for name, content in contents.items()]
-        yield from self._write(writes)
+        yield from self._write(writes, names)
 
-    def _write(self, writes: list[Write]) -> Flow[int]:
-        """Brings writes to the server, or queues them; how many keys a removal has removed."""
+    def _write(self, writes: list[Write], tags: Iterable[bytes] = ()) -> Flow[int]:
+        """Brings writes to the server, or queues them; how many keys a removal has removed.
+
+        tags: those that have been made for it, whose absence may be known here.
+        """
         if not writes:
             return 0
-        names = [write.name for write in writes]
+        names = [*(write.name for write in writes), *map(tag_name, tags)]
         try:
             if self._backlog.limit and self._backlog.add(writes, only_behind=True):
                 self._queued(writes)
@@ -124,7 +127,7 @@ class Writing(Reading[V]):
         except self._transport.errors:
             return  # the caller has the value all the same
         finally:
-            self._forget([name])
+            self._forget([name, *map(tag_name, guard.tokens)])
         if not stored:
             self._counters.add("late_refused")
 
