@@ -19,6 +19,8 @@ from cachecore import (
     cachedmethod,
 )
 
+from cachecore.tiered import AsyncTieredCache, TieredCache
+
 plain = Cache(10, ttl=60)
 assert_type(plain, Cache[bytes])
 assert_type(plain.get("k"), bytes | None)
@@ -188,3 +190,20 @@ async def awaiting() -> None:
     assert_type(await shared_asynchronous(len(shared(1))), str)
     assert_type(await owner.asynchronous(1), str)
     assert_type(await owner.later_of_instance(1, y="a"), str)
+
+tier = TieredCache(plain, object(), prefix="a:", max_lag=1)
+assert_type(tier, TieredCache[bytes])
+assert_type(tier.get("k"), bytes | None)
+assert_type(tier.get("k", 7), bytes | int)
+assert_type(tier.get_many([b"k"]), dict[bytes, bytes])
+assert_type(tier.get_or_set("k", lambda: b"v", ttl=5, tags=["t"]), bytes)
+assert_type(tier.get_or_set("k", lambda: None), bytes | None)
+text_tier = TieredCache(plain, object(), serializer="str")
+assert_type(text_tier.peek("k"), str | None)
+TieredCache(plain, object(), max_lags=1)  # type: ignore[call-overload]
+
+
+async def tiered_tasks(tasks: AsyncTieredCache[str]) -> None:
+    assert_type(await tasks.get("k"), str | None)
+    assert_type(await tasks.get_many(["k"]), dict[str, str])
+    assert_type(await tasks.delete("k"), bool)
