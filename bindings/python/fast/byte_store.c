@@ -249,9 +249,10 @@ static PyObject *get_live(ByteStore *self, PyObject *const *arguments,
 static PyObject *get_until(ByteStore *self, PyObject *const *arguments,
                            Py_ssize_t count) {
   char joined[KEY_ROOM];
-  PyObject *prefix, *until, *value;
+  PyObject *prefix, *value;
   struct timespec now;
   Bytes start, name;
+  double until;
 
   if (count != 2 || !PyTuple_Check(arguments[0]) ||
       PyTuple_Size(arguments[0]) != 2) {
@@ -259,14 +260,13 @@ static PyObject *get_until(ByteStore *self, PyObject *const *arguments,
     return NULL;
   }
   prefix = PyTuple_GetItem(arguments[0], 0);
-  until = PyTuple_GetItem(arguments[0], 1);
+  until = PyFloat_AsDouble(PyTuple_GetItem(arguments[0], 1));
+  if (until == -1.0 && PyErr_Occurred()) return NULL;
   if (own_key_bytes(self, arguments[1], &name) < 0) return NULL;
   if (prefix == Py_None) Py_RETURN_NONE;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  if ((double)now.tv_sec + 1e-9 * (double)now.tv_nsec >=
-      PyFloat_AsDouble(until))
-    Py_RETURN_NONE;
-  if (PyErr_Occurred() || own_key_bytes(self, prefix, &start) < 0) return NULL;
+  if ((double)now.tv_sec + 1e-9 * (double)now.tv_nsec >= until) Py_RETURN_NONE;
+  if (own_key_bytes(self, prefix, &start) < 0) return NULL;
   if (name.size > sizeof joined || start.size > sizeof joined - name.size)
     Py_RETURN_NONE;
   memcpy(joined, start.data, start.size);

@@ -27,6 +27,9 @@ def test_a_prefix_and_a_key_until_a_time() -> None:
         for wrong in (5, None, 1.5):
             with pytest.raises(TypeError):
                 cache._get_until((b"epoch..", later), wrong)  # type: ignore[arg-type]
+        for wrong in ((b"epoch..", "soon"), (b"epoch..",), None, (5, later)):
+            with pytest.raises((TypeError, ValueError)):
+                cache._get_until(wrong, "k")  # type: ignore[arg-type]
     with pytest.raises(ClosedError):
         cache._get_until((b"epoch..", later), "k")
 

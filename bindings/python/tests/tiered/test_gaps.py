@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -109,6 +110,21 @@ def test_flushing(stand: Stand, other: redis.Redis, everything: str) -> None:
     assert eventually(lambda: tier.get("1") is None)
     assert tier.get_many(["2", "3"]) == {}
     assert tier.stats().floors == floors + 1
+
+
+def test_what_the_server_evicts(stand: Stand, other: redis.Redis) -> None:
+    tier = stand.synced()
+    other.set("t:a", b"1")
+    here(tier, "a")
+    try:
+        other.config_set("maxmemory-policy", "allkeys-random")
+        other.config_set("maxmemory", "1")
+        with contextlib.suppress(redis.ResponseError):
+            other.set("unrelated", b"1")
+        assert eventually(lambda: tier.peek("a") is None)
+    finally:
+        other.config_set("maxmemory", "0")
+    assert tier.get("a") is None
 
 
 @pytest.fixture

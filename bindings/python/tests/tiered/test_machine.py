@@ -154,6 +154,7 @@ def test_the_listener_is_stopped_and_goes_on(workers: Make, other: redis.Redis) 
     assert eventually(lambda: stopped.get("a") == other_one.get("a") == "newest")
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # of Python 3.12 and later
 def test_a_child_of_fork_with_a_private_cache(server: Server, other: redis.Redis) -> None:
     """Its copy is invalidated by nobody, until it listens itself."""
     with Cache(1000) as local, client(server.port) as remote:
@@ -177,6 +178,7 @@ def test_a_child_of_fork_with_a_private_cache(server: Server, other: redis.Redis
             assert tier.health().listening
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_child_of_fork_with_a_shared_cache(server: Server, other: redis.Redis, place: str) -> None:
     """The parent goes on listening for both; when it closes, the child does."""
     with Cache(1000, shared=place) as local, client(server.port) as remote:
