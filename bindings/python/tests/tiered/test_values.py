@@ -10,7 +10,7 @@ import pytest
 import redis
 from conftest import eventually
 
-from cachecore import ArgumentError, Cache, ClosedError
+from cachecore import ArgumentError, Cache, ClosedError, TimedOutError
 from cachecore.tiered import TieredCache
 
 from .conftest import Stand, here
@@ -212,3 +212,29 @@ def test_a_wrong_type_is_no_answer(tier: TieredCache[Any], other: redis.Redis) -
     assert tier.stats().errors == 1 and not tier.health().server_away
     tier.set("a", b"1", ttl=timedelta(minutes=1))
     assert tier.get("a") == b"1"
+
+
+def test_reads_beside_a_process_that_is_stopped(
+    tier: TieredCache[Any], other: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it holds a shard's lock nobody is given a claim: reads go to the server, and nothing is kept."""
+
+    def behind(*arguments: Any, **options: Any) -> Any:
+        raise TimedOutError("behind a stopped process")
+
+    other.set("t:a", b"1")
+    monkeypatch.setattr(Cache, "get_or_claim", behind)
+    monkeypatch.setattr(Cache, "_get_or_claim", behind)
+    assert tier.get("a") == b"1" and tier.get_many(["a", "b"]) == {"a": b"1"}
+    assert tier.get_or_set("c", lambda: b"2") == b"2"
+
+
+def test_a_thread_that_cannot_start(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        stand.tier.set("a", b"1")
+        assert stand.tier.get("a") == b"1" and "thread" in stand.tier.health().error
+    stand.synced()

@@ -50,9 +50,13 @@ class Keeper:
         """Once it has been stopped, nothing more."""
         with self._lock:
             if self._thread is None and not self._stopping.is_set():
-                self._thread = threading.Thread(target=self._run, name="cachecore-listen", daemon=True)
-                self._thread.start()
-                self.running = True
+                thread = threading.Thread(target=self._run, name="cachecore-listen", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # no more threads, or the interpreter ends
+                    self.error = str(error)
+                    return
+                self._thread, self.running = thread, True
 
     def stop(self, wait: bool = True) -> None:
         self._stopping.set()

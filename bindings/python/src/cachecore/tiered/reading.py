@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TypeVar
 
 from ..claims import Claim, Status
+from ..errors import TimedOutError
 from .fetch import CLAIM_SECONDS, Found
 from .tags import MARK_BYTE, tag_name, unwrap
 from .tier import Contents, Flow, Tier
@@ -47,7 +48,11 @@ class Reading(Tier[V]):
             claim = None
             if epoch is not None:
                 # Who is asking for it already is not waited for: it is read, and not stored.
-                answer = self.local.get_or_claim(epoch + name, claim_ttl=CLAIM_SECONDS)
+                try:
+                    answer = self.local.get_or_claim(epoch + name, claim_ttl=CLAIM_SECONDS)
+                except TimedOutError:  # behind a process that is stopped
+                    wanted[name] = None
+                    continue
                 if answer.status is Status.ABSENT:
                     continue
                 if answer.status is Status.FRESH and answer.value is not None:

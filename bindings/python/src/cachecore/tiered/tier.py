@@ -18,7 +18,7 @@ from .. import durations
 from ..arguments import Key, key_bytes, natural, value_bytes
 from ..cache import Cache
 from ..durations import Duration
-from ..errors import ArgumentError, CacheCoreError, ClosedError
+from ..errors import ArgumentError, CacheCoreError, ClosedError, TimedOutError
 from ..serializers import Named, Serializer, functions
 from .backlog import Backlog, Write
 from .breaker import Breaker
@@ -240,7 +240,10 @@ class Tier(Generic[V]):
         return found
 
     def _find_stale(self, key: bytes) -> bytes | None:
-        answer = self.local.get_or_claim(key)
+        try:
+            answer = self.local.get_or_claim(key)
+        except TimedOutError:  # behind a process that is stopped
+            return None
         answer.claim.abandon()
         return answer.value
 
