@@ -1,6 +1,6 @@
-# Header and flat declarations, library, CMake package, pkg-config file,
-# suppressions for ThreadSanitizer, licence.  Nothing that is installed contains
-# the prefix, unless CMAKE_INSTALL_LIBDIR is an absolute
+# Header and flat declarations, shared and static library, CMake package,
+# pkg-config file, suppressions for ThreadSanitizer, licence.  Nothing that is
+# installed contains the prefix, unless CMAKE_INSTALL_LIBDIR is an absolute
 # path: the whole may be moved afterwards.  The library is stripped; its debug
 # information is a component of its own, where gdb looks for it:
 #
@@ -17,6 +17,7 @@ install(PROGRAMS "${release_dir}/${library_name}"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(FILES "${release_dir}/libcachecore.so.1"
               "${release_dir}/libcachecore.so"
+              "${release_dir}/libcachecore.a"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(FILES "${release_dir}/${library_name}.debug"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}/.debug"

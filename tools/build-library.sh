@@ -4,13 +4,17 @@
 #   tools/build-library.sh OUTDIR
 #
 # OUTDIR then holds libcachecore.so.VERSION with its symbols, the links .so.1 and
-# .so, and in OUTDIR/release the same library stripped, with its debug information
-# in libcachecore.so.VERSION.debug.  Nothing is written to the source tree: the
-# compiler's own files go to OUTDIR/../swift-embedded, or to SCRATCH if that is set.
+# .so, and in OUTDIR/release what ships: the same library stripped, with its debug
+# information in libcachecore.so.VERSION.debug, and libcachecore.a.  Nothing is
+# written to the source tree: the compiler's own files go to OUTDIR/../swift-embedded,
+# or to SCRATCH if that is set.
 # With SANITIZE=thread or SANITIZE=address in the environment it is built for that
-# sanitizer, and not stripped.
+# sanitizer, and nothing is made to ship.
+#
+# The same sources give the same bytes wherever they lie: debug information names
+# them from the top of the source tree, which is where gdb is to be started.
 set -euo pipefail
-[ $# -eq 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -eq 1 ] || { sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2; }
 
 source=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"
@@ -18,10 +22,19 @@ out=$(cd "$1" && pwd)
 cd "$source"
 jobs=${JOBS:-$(nproc)}
 scratch=${SCRATCH:-$(dirname "$out")/swift-embedded}
-flags=()
+flags=(--disable-local-rpath)  # libc is all that it loads
 if [ -n "${SANITIZE:-}" ]; then
   scratch+=-$SANITIZE
   flags+=(--sanitize "$SANITIZE")
+else
+  # The scratch folder may lie in the sources.  Of Swift's prefixes the first that fits
+  # counts, of clang's the last.
+  for prefix in "$scratch=build" "$source=."; do
+    flags+=(-Xswiftc -file-prefix-map -Xswiftc "$prefix")
+  done
+  flags+=("-Xcc" "-ffile-prefix-map=$source=." "-Xcc" "-ffile-prefix-map=$scratch=build"
+    -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs    # nor modules' places
+    -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen)  # nor hashes of that
 fi
 
 command -v swift >/dev/null || PATH=$PATH:/opt/swift/usr/bin
@@ -43,23 +56,5 @@ swift build -c release --product cachecore --scratch-path "$scratch" \
 built=$(swift build -c release --scratch-path "$scratch" "${flags[@]}" \
   --show-bin-path)/libcachecore.so
 
-# The header is where the version is written, as 0x00MMmmpp.
-hex=$(sed -n 's/^#define CACHECORE_VERSION 0x\([0-9a-f]*\)u.*/\1/p' \
-  include/cachecore.h)
-version=$((16#${hex:2:2})).$((16#${hex:4:2})).$((16#${hex:6:2}))
-name=libcachecore.so.$version
-
-# Moved into place, not written there: a process may have the old one mapped.
-cp "$built" "$out/.$name.$$"
-mv "$out/.$name.$$" "$out/$name"
-ln -sfn "$name" "$out/libcachecore.so.1"
-ln -sfn libcachecore.so.1 "$out/libcachecore.so"
-[ -z "${SANITIZE:-}" ] || exit 0
-
-mkdir -p "$out/release"
-cd "$out/release"
-objcopy --only-keep-debug "$out/$name" "$name.debug"
-objcopy --strip-unneeded --add-gnu-debuglink="$name.debug" "$out/$name" ".$name.$$"
-mv ".$name.$$" "$name"
-ln -sfn "$name" libcachecore.so.1
-ln -sfn libcachecore.so.1 libcachecore.so
+tools/finish-library.sh "$built" "$out" \
+  "@$(dirname "$built")/cachecore.product/Objects.LinkFileList"

@@ -25,6 +25,8 @@ cd "$work/consumers/cmake"
 cmake -B build -DCMAKE_PREFIX_PATH="$work/moved" >"$work/log" &&
   cmake --build build >>"$work/log" || { cat "$work/log"; exit 1; }
 ./build/consumer
+./build/consumer_static
+! ldd build/consumer_static | grep cachecore
 
 cd "$work/consumers/pkgconfig"
 pc=$(find "$work/moved" -name cachecore.pc)
