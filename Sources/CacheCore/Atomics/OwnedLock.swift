@@ -9,6 +9,13 @@ import Synchronization
 /// private cache it is always `privateOwner`. Threads of a process are not told apart: a
 /// process dies as a whole.
 ///
+/// Who takes the lock has all that was done under it before: each way to take it (acquire)
+/// reads what the holder before stored when it let go (release), or a word that others have
+/// marked since, which are exchanges and do not end what a release began. A lock that is
+/// taken from the dead was not let go of. That its holder is dead is what the system says
+/// after it has torn that process down, and the system's own locks, which both went
+/// through, order what the process stored before.
+///
 /// A waker may die between its store and its wake, so nobody sleeps in a shared region
 /// without a limit.
 package struct OwnedLock {

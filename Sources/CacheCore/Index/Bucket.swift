@@ -11,7 +11,8 @@ import Synchronization
 ///     refs      11 x u32
 ///
 /// Writers change one slot with one store, so that a reader never finds the
-/// line half changed; see Index.swift for the order of their stores.
+/// line half changed; see Index.swift for the order of their stores, and
+/// Shard+Lookup.swift for what each of them pairs with.
 package struct Bucket {
   package static let size = MemoryLayout<BucketLine>.size
   package static let slotCount = BucketLine.slotCount
@@ -69,7 +70,8 @@ package struct Bucket {
   /// still as it was at `version`; until `unpin`. For a few instructions.
   ///
   /// Reader: add a pin, then read the version. Writer: change the version, then
-  /// look for pins. Both in one total order, so one of them sees the other.
+  /// look for pins. Both in one total order, so one of them sees the other. The load of
+  /// the version keeps what the reader writes behind it.
   @inline(__always)
   package func tryPin(at version: UInt32) -> Bool {
     let before = pins.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
@@ -81,6 +83,8 @@ package struct Bucket {
     return false
   }
 
+  /// Pairs with the loads of `pins` in `setVersion` and `Index.waitForPins`: what was
+  /// written under the pin is in place before the memory is used for anything else.
   @inline(__always)
   package func unpin() {
     // 0: the bucket was given up and its page discarded meanwhile.
@@ -98,9 +102,12 @@ package struct Bucket {
   /// to before.
   @inline(__always)
   package func setVersion(_ version: UInt32) -> Bool {
-    // An exchange, for its place in the total order; also keeps whatever is
-    // written to the old memory behind it.
+    // An exchange, for its place in the total order. The fence pairs with the one in
+    // Shard.isUnchanged: who reads anything that is stored after it finds the version
+    // changed. The exchange is not enough. On aarch64 it is a load and a store, and what
+    // is stored later may be seen before its store.
     _ = self.version.pointee.exchange(version, ordering: .sequentiallyConsistent)
+    atomicMemoryFence(ordering: .releasing)
     return pins.pointee.load(ordering: .sequentiallyConsistent) != 0
   }
 
@@ -115,7 +122,9 @@ package struct Bucket {
   }
 
   /// Fills a free slot: the reference first, since the tag is what readers
-  /// look for.
+  /// look for. Its store pairs with the load in `Index.Probe.next`, which finds a whole
+  /// entry. Who sees the tag and not the reference sees 0, or a reference that was there
+  /// before, which the version is for.
   @inline(__always)
   package func fill(_ slot: Int, tag: UInt8, ref: Ref) {
     self.ref(slot).pointee.store(ref, ordering: .releasing)

@@ -14,7 +14,8 @@ import Synchronization
 ///
 /// **Readers** take no lock. They read the table's size, the bucket's version,
 /// then slots, entry and bytes, and then the version again: if it is the same,
-/// what they read was in place. Writers keep to this order of stores:
+/// what they read was in place (Shard+Lookup.swift, with what each access pairs with).
+/// Writers keep to this order of stores:
 ///
 ///   - a slot is filled reference first, tag last;
 ///   - when an entry leaves (removed, replaced, moved), the slot changes, then

@@ -14,6 +14,29 @@ import Synchronization
 // To write to an entry (the time of its last use, a lease) a reader pins the
 // bucket for a few instructions: a writer who has taken something out of a
 // pinned bucket waits before its memory is used again.
+//
+// Orderings, each with what it pairs with. Tests/Litmus plays them under the C++ memory
+// model, in all schedules, and shows that a reader goes wrong where one is weakened.
+//
+//   - The store of a reference (release) and its load (acquire): the entry that it leads
+//     to is whole. So is a chain's next bucket, by `next`; and memory that was mapped just
+//     now is found, since its address was written down before.
+//   - The store of a version (release) and the first load of it (acquire): what was done
+//     before the version is seen, an entry written in place and a cleared slot included.
+//   - The fence behind the store of a version (Bucket.setVersion) and the fence before the
+//     second load of it (isUnchanged): who saw anything of what was done after the version
+//     finds it changed. Tags, keys, values and the words of an entry are stored without
+//     ordering, and rest on this pair alone.
+//   - The store of the table's size, between two changes of version, and its two loads
+//     (acquire). Who finds nothing loads the size again, and then the version. If it saw a
+//     slot cleared by a split, the fence behind the version before that shows it the size.
+//   - Pins and versions are sequentially consistent (Bucket.tryPin): of a reader who pins
+//     and a writer who changes the version, one sees the other. The end of a pin (release)
+//     and the writer's load of no pins (acquire): what was written under it comes before
+//     what the writer does with the memory.
+//   - Pages that go back to the system read as zeros without a store. The system takes
+//     them out of every core's tables first, which orders more than a fence does.
+//   - Writers among themselves: the shard's lock (OwnedLock.swift).
 
 extension Shard {
   package enum Freshness {
@@ -113,7 +136,7 @@ extension Shard {
 
   /// Whether all that was read since the bucket had this version was in place. It is
   /// read before the version is read again; pairs with the fence in
-  /// Index.changeVersion.
+  /// Bucket.setVersion.
   @inline(__always)
   func isUnchanged(_ bucket: Bucket, since version: UInt32) -> Bool {
     isUnchanged(bucket, sinceEven: version) && version & 1 == 0
