@@ -1,32 +1,36 @@
 #!/usr/bin/env bash
-# Makes what a release consists of, beside the wheels:
+# Makes what a release consists of, beside what `make wheel` makes:
 #
-#   packaging/dist.sh LIBDIR OUTDIR
+#   packaging/dist.sh BUILD OUTDIR
 #
-# LIBDIR is what tools/build-library.sh left.  OUTDIR then holds a tarball for each
-# platform and a list of its components, the Debian packages, and SHA256SUMS of these and
-# of what else is there.  SOURCE_DATE_EPOCH is the time of packaging/debian/changelog, if
-# it is not set.  PYTHON is the interpreter; packaging/requirements.txt is installed into
-# it if missing.
+# BUILD/lib is what tools/build-library.sh left.  OUTDIR then holds a tarball and a list
+# of components for each platform, the Debian packages, the wheels for musl, and
+# SHA256SUMS of all that is there.  Of aarch64 there is a tarball and wheels if
+# BUILD/aarch64/lib is there.  PYTHON is an interpreter that has what is in
+# tools/requirements-all.txt.
 set -euo pipefail
-[ $# -eq 2 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2; }
-lib=$(cd "$1" && pwd)
+[ $# -eq 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
+build=$(cd "$1" && pwd)
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
 cd "$(dirname "$0")"
 export PYTHON=${PYTHON:-python3}
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(dpkg-parsechangelog -l debian/changelog -S Timestamp)}
-export SOURCE_DATE_EPOCH
+. ./epoch.sh
 
-"$PYTHON" -c 'import cyclonedx.validation.json, jsonschema' 2>/dev/null ||
-  "$PYTHON" -m pip install -q --disable-pip-version-check -r requirements.txt
+rm -f "$out"/cachecore-*-linux-* "$out"/*.deb "$out"/*musllinux*.whl "$out"/*aarch64.whl
 
-rm -f "$out"/cachecore-*-linux-* "$out"/*.deb
-./tarball.sh "$lib" "linux-$(uname -m)" "$out"
+./tarball.sh "$build/lib" "linux-$(uname -m)" "$out"
+musl/build-library.sh "$build/lib" "$build/musl/lib"
+./tarball.sh "$build/musl/lib" "linux-musl-$(uname -m)" "$out"
+./wheels.sh "linux-musl-$(uname -m)" "$build/musl/lib" "$out"
+if [ -d "$build/aarch64/lib" ]; then
+  ./tarball.sh "$build/aarch64/lib" linux-aarch64 "$out"
+  ./wheels.sh linux-aarch64 "$build/aarch64/lib" "$out"
+fi
 ./deb.sh "$out"
 
 cd "$out"
 rm -f SHA256SUMS
-sha256sum -- * >"$OLDPWD/.sums.$$"
-mv "$OLDPWD/.sums.$$" SHA256SUMS
+sums=$(sha256sum -- *)
+echo "$sums" >SHA256SUMS
 ls -l

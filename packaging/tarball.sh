@@ -6,7 +6,7 @@
 #
 # LIBDIR is what tools/finish-library.sh left, PLATFORM such as linux-x86_64.  In the
 # tarball everything lies in one folder, cachecore-VERSION-PLATFORM, which may be put
-# anywhere.  PYTHON is an interpreter that has packaging/requirements.txt.  Files have
+# anywhere.  PYTHON is an interpreter that has tools/requirements-all.txt.  Files have
 # the time SOURCE_DATE_EPOCH and no owner, so that the same LIBDIR gives the same bytes.
 set -euo pipefail
 [ $# -eq 3 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }

@@ -33,7 +33,7 @@ cd /consumers/pkgconfig
 make
 ./consumer
 ldd consumer | grep "/libcachecore.so.1 "
-gcc $(pkg-config --cflags cachecore) -static main.c -o static $(pkg-config --static --libs cachecore)
+gcc -static main.c -o static $(pkg-config --static --cflags --libs cachecore)
 ./static
 
 cd /consumers/cmake

@@ -25,16 +25,17 @@ build_id() { readelf -n "$1" | sed -n 's/ *Build ID: //p'; }
 
 [ "$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)" = "$version-1" ] ||
   fail "packaging/debian/changelog is of another version than $version"
-grep -q "^version = \"$version\"" bindings/python/pyproject.toml ||
-  fail "bindings/python/pyproject.toml is of another version than $version"
+for file in bindings/python/pyproject.toml services/pyproject.toml \
+  bindings/python/src/cachecore/__init__.py; do
+  grep -qE "^(__)?version(__)? = \"$version\"" $file || fail "$file is not of version $version"
+done
 (cd "$dist" && sha256sum --quiet --strict -c SHA256SUMS)
 for file in "$dist"/*; do
   [ "${file##*/}" = SHA256SUMS ] || grep -q "  ${file##*/}$" "$dist/SHA256SUMS" ||
     fail "${file##*/} is not in SHA256SUMS"
 done
 
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(dpkg-parsechangelog -l packaging/debian/changelog -S Timestamp)}
-export SOURCE_DATE_EPOCH
+. packaging/epoch.sh
 (umask 077 && packaging/tarball.sh "$lib" "$platform" "$work/again")
 for file in "$name.tar.gz" "$name.cdx.json"; do
   cmp "$dist/$file" "$work/again/$file" || fail "a second $file is different"
@@ -45,7 +46,7 @@ root=$work/$name
 ! grep -rlF -e "$source" -e "$work" "$root" || fail "these name a folder of this machine"
 library=$(readlink -f "$root/lib/libcachecore.so")
 [ -z "$(nm "$library" 2>/dev/null)" ] || fail "$library is not stripped"
-grep -q "\"$(sha256sum "$library" | cut -d' ' -f1)\"" "$root/share/doc/cachecore/cachecore.cdx.json" ||
+grep -q "\"$(sha256sum "$library" | cut -d' ' -f1)\"" "$dist/$name.cdx.json" ||
   fail "the list of components is of another library"
 dpkg-deb -x "$dist"/libcachecore1_*.deb "$work/deb"
 [ "$(build_id "$work"/deb/usr/lib/*/libcachecore.so.1)" = "$(build_id "$library")" ] ||
@@ -73,6 +74,8 @@ for compiler in gcc musl-gcc; do
   echo "test-tarball.sh: static programs run, built by $compiler"
 done
 # What is of Swift or of the engine meets nothing of the program.
-[ -z "$(nm -g --defined-only "$root/lib/libcachecore.a" | grep -v -e ' T cachecore_' -e '\.o:$' -e '^$')" ] ||
+others=$(nm -g --defined-only "$root/lib/libcachecore.a" |
+  grep -v -e ' T cachecore_' -e '\.o:$' -e '^$' || true)
+[ -z "$others" ] ||
   fail "libcachecore.a defines other names than those of cachecore.h"
 echo "test-tarball.sh: the tarball is whole"

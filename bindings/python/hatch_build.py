@@ -3,6 +3,8 @@
 CACHECORE_LIBRARY  a libcachecore.so to take, instead of building one with Swift
 CACHECORE_WHEEL    "pure": ctypes alone, for any Python; "compiled": with the compiled path, for
                    CPython; by default "compiled" where there is a C compiler
+CACHECORE_PLATFORM the wheel's platform, such as linux_aarch64, if it is not this machine's; then CC and
+                   STRIP are the tools for it
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Hook(BuildHookInterface[Any]):
         included[str(self._library())] = "cachecore/libcachecore.so"
         for page in self._guide():
             included[str(page)] = f"cachecore/guide/{page.name}"
-        machine = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        machine = os.environ.get("CACHECORE_PLATFORM") or sysconfig.get_platform()
+        machine = machine.replace("-", "_").replace(".", "_")
         tag = f"py3-none-{machine}"
         if self._wants_extension():
             included[str(self._extension())] = "cachecore/_fast.abi3.so"
@@ -76,8 +79,12 @@ class Hook(BuildHookInterface[Any]):
         built = Path(os.environ.get("CACHECORE_LIBRARY") or self._build_library())
         stripped = self.work / "libcachecore.so"
         shutil.copy(built.resolve(), stripped)
-        subprocess.run(["strip", "--strip-unneeded", stripped], check=True)
+        self._strip(stripped)
         return stripped
+
+    @staticmethod
+    def _strip(library: Path) -> None:
+        subprocess.run([os.environ.get("STRIP", "strip"), "--strip-unneeded", library], check=True)
 
     def _build_library(self) -> Path:
         path = os.pathsep.join([os.environ.get("PATH", ""), "/opt/swift/usr/bin"])
@@ -111,5 +118,5 @@ class Hook(BuildHookInterface[Any]):
         environment.setdefault("PYTHON", sys.executable)
         subprocess.run([script, self.work / "fast"], check=True, env=environment)
         built = self.work / "fast" / "_fast.abi3.so"
-        subprocess.run(["strip", "--strip-unneeded", built], check=True)
+        self._strip(built)
         return built

@@ -49,7 +49,7 @@ EOF
 
 for python in python3.11 python3.12 python3.13 python3.14; do
   "$python" -c 'import venv' 2>/dev/null || continue
-  for wheel in "$wheels"/libcachecore-*.whl; do
+  for wheel in "$wheels"/libcachecore-*manylinux*"_$(uname -m).whl"; do
     echo "test-wheels: $("$python" --version), $(basename "$wheel")"
     environment=$work/environment
     rm -rf "$environment"
