@@ -83,7 +83,7 @@ test-all: setup-all ## and services, browser, packages, style, guard, sanitizers
 	@echo "  sanitizers, fuzzing.  About half an hour on two cores.  A test that is"
 	@echo "  skipped is a failure."
 	CACHECORE_NO_SKIPS=1 $(MAKE) check docs test test-tier test-services test-browser test-wheel \
-	  test-checkout test-compat test-languages bench-guard test-fuzz
+	  test-checkout test-compat test-languages bench-guard test-fuzz test-litmus test-dist
 	CACHECORE_NO_SKIPS=1 $(MAKE) sanitize MS=2000
 	@echo "all tests passed"
 
@@ -151,7 +151,7 @@ check: setup-all ## formatting, style, types
 	MYPYPATH=$(PYTHONPATH) $(PYTHON) -m mypy --strict tools/cdef.py tools/check_links.py tools/check_symbols.py \
 	  tools/coverage_table.py tools/doc_examples.py tools/layers.py tools/layout.py \
 	  tools/pytest_hooks.py tools/region.py tools/site/header_reference.py \
-	  tools/tidy.py tools/mutate.py tools/own_reports.py tools/planted.py
+	  tools/tidy.py tools/mutate.py tools/own_reports.py tools/planted.py packaging/sbom.py
 	cd bindings/python && $(PYTHON) -m mypy
 	cd bindings/python && $(PYTHON) -m pyright --pythonpath $(PYTHON)
 	cd services && $(PYTHON) -m mypy
@@ -267,6 +267,26 @@ bench-services: lib ## load the decision service over loopback, beside the same 
 bench-guard: lib ## instructions a call, against bench/guard.json
 	command -v valgrind >/dev/null || tools/setup.sh all
 	$(MAKE) -C bench guard
+
+.PHONY: dist test-dist aarch64 test-aarch64 test-litmus
+dist: setup-all lib ## what else a release has: tarballs, .deb, musl wheels, SHA256SUMS: dist/
+	PYTHON=$(PYTHON) packaging/dist.sh $(BUILD) dist
+
+test-dist: setup-all lib ## make dist, and all of it used where nothing else is
+	packaging/root.sh $(BUILD)/roots/amd64.tar amd64 gcc libc6-dev make cmake pkg-config & \
+	  root=$$!; PYTHON=$(PYTHON) packaging/dist.sh $(BUILD) dist; wait $$root
+	PYTHON=$(PYTHON) packaging/test-tarball.sh $(BUILD)/lib dist
+	packaging/test-deb.sh dist $(BUILD)/roots/amd64.tar
+	packaging/test-contract.sh $(BUILD)/musl/lib "musl-gcc -Wl,-rpath-link,$(BUILD)/musl/stub"
+
+aarch64: setup-all ## the library for aarch64: build/aarch64/lib; `make dist` then packs it
+	packaging/aarch64/build-library.sh $(BUILD)/aarch64/lib
+
+test-aarch64: aarch64 ## the C contract and the wheels for aarch64, run by qemu (10 minutes)
+	PYTHON=$(PYTHON) packaging/aarch64/test.sh $(BUILD)/aarch64 $(BUILD)/roots/arm64.tar
+
+test-litmus: setup-all ## the read protocol under the C++ memory model, in all schedules
+	Tests/Litmus/run.sh $(BUILD)/litmus
 
 .PHONY: install
 install: cmake ## install header, library, CMake and pkg-config files to PREFIX

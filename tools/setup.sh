@@ -22,7 +22,8 @@ packages=(binutils gcc libc6-dev)  # swiftc links with the system's
   packages+=(cmake g++ libffi-dev make ninja-build pkg-config python3-dev python3-venv)
 [ "$group" != all ] ||
   packages+=(cargo doctest-dev golang-go luajit php-cli redis-server rust-clippy rustc rustfmt
-    strace valgrind zstd)
+    strace valgrind zstd debhelper dpkg-dev lintian mmdebstrap musl-tools relacy-dev
+    binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 if [ "$group" = all ]; then  # bindings/java and bindings/node
   packages+=(default-jdk-headless junit4 libcaffeine-java node-lru-cache node-typescript nodejs)
   # A Node that is not Debian's has its headers with it.
