@@ -83,7 +83,10 @@ mkfifo "$work/end"
 python "$work/share.py" "$work/shared" fill <"$work/end" >"$work/filled" &
 filler=$!
 exec 3>"$work/end"
-timeout 60 bash -c "until grep -q filled '$work/filled'; do sleep 0.2; done"
+until grep -q filled "$work/filled"; do
+  kill -0 $filler || exit 1  # it said why
+  sleep 0.2
+done
 python "$work/share.py" "$work/shared" read
 exec 3>&-
 wait $filler
