@@ -39,7 +39,7 @@ export CACHECORE_LIBRARY := $(LIBRARY)
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -ts '|'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -ts '|'
 
 # ---- Setting up: apt and PyPI, only where something is missing ---------------
 
