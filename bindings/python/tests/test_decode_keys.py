@@ -64,7 +64,7 @@ NONE_OF_ITS_OWN = set(
     """
     acquire add advance_clock audit clear cleanup_expired close closed compare_and_set contains
     copy count currsize default_ttl delete delete_many delete_prefix evict get get_many get_or_claim get_or_set
-    get_or_set_async get_with_info increment inspect load maxsize peek pop replace reset_stats resize
+    get_or_set_async get_with_info increment inspect load maxsize peek pop replace read_only reset_stats resize
     save set set_many set_until setdefault shared_info stats sweeper touch ttl update values window
     __contains__ __copy__ __deepcopy__ __delitem__ __enter__ __eq__ __exit__ __getitem__ __hash__ __init__
     __len__ __reduce__ __repr__ __setitem__
