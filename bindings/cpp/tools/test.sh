@@ -39,6 +39,7 @@ compile sanitized g++ -std=c++20 -fsanitize=address,undefined -fno-sanitize-reco
   "${tests[@]}"
 echo "cpp: sanitizers"
 "$build/sanitized" --minimal
+compile bench g++ -std=c++17 "$here/bench/bench.cpp"
 compile example g++ -std=c++17 "$here/examples/pages.cpp"
 echo "cpp: example"
 "$build/example" >/dev/null
