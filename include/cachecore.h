@@ -596,7 +596,9 @@ cachecore_scan_values(cachecore_t *cache, uint64_t *cursor, const void *prefix,
  * those of one time in an order of the shards that is always the same.
  * ADAPTIVE decides at each eviction by what it knows then: what is listed is
  * the likely order, by last use within each of its three parts: what has won a
- * place and was not used since, what is new, and what was used again.
+ * place and was not used since, what is new, and what was used again.  With
+ * several shards its hottest may differ a little from the reverse of its
+ * coldest.
  *
  * Writes whole records to `buffer`, which must be 8-byte aligned, their total
  * size to *size_out and their number to *count_out (NULL if not wanted): as
