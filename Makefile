@@ -170,7 +170,7 @@ soak: cmake ## everything at once, MINUTES=60: build/soak.json
 	  $(BUILD)/Tests/C/soak $(BUILD)/soak.json
 
 .PHONY: soak-shared
-soak-shared: cmake ## kills processes that share a cache: KILLS=1000000 in three kinds
+soak-shared: cmake ## kills processes that share a cache: KILLS=1000000 in four kinds
 	CACHECORE_KILLS=$(or $(KILLS),1000000) CACHECORE_TEST_MS=1000000000 \
 	  $(BUILD)/Tests/C/shared_kill_test
 

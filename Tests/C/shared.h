@@ -15,6 +15,7 @@ static inline void new_path(char *path, size_t size) {
   unlink(path);
 }
 
+/* NULL: a file without a name. */
 static inline cachecore_t *open_path(const char *path,
                                      const cachecore_options_t *options) {
   cachecore_shared_options_t shared = CACHECORE_SHARED_OPTIONS_INIT;
