@@ -1103,9 +1103,10 @@ enum {
   /* open_shared attaches without changing anything, for tools that look at a
    * cache while others use it, or after them.  The handle is no process of
    * cachecore_shared_info, takes no lock, and works with a file that this
-   * process may only read.  It can get, peek, contains, ttl, inspect,
-   * get_with_info, get_many, count, stats, scan, shared_info, shared_fd,
-   * get_options and close; all else is CACHECORE_E_STATE.  Its reads are not
+   * process may only read.  What works is get, peek, contains, ttl, inspect,
+   * get_with_info, get_many, get_packed, count, stats, scan, scan_values,
+   * shared_info, shared_fd, get_options and close; all else is
+   * CACHECORE_E_STATE.  Its reads are not
    * counted and do not count as a use.  Its statistics are not of one moment.
    * Where a writer was killed within a bucket, reads of that bucket miss until
    * somebody who writes has put it right.  The flags and bounds of the options
