@@ -151,7 +151,8 @@ check: setup-all ## formatting, style, types
 	MYPYPATH=$(PYTHONPATH) $(PYTHON) -m mypy --strict tools/cdef.py tools/check_links.py tools/check_symbols.py \
 	  tools/coverage_table.py tools/doc_examples.py tools/layers.py tools/layout.py \
 	  tools/pytest_hooks.py tools/region.py tools/site/header_reference.py \
-	  tools/tidy.py tools/mutate.py tools/own_reports.py tools/planted.py packaging/sbom.py
+	  tools/tidy.py tools/mutate.py tools/own_reports.py tools/planted.py packaging/sbom.py \
+	  bindings/tools/test_together.py
 	cd bindings/python && $(PYTHON) -m mypy
 	cd bindings/python && $(PYTHON) -m pyright --pythonpath $(PYTHON)
 	cd services && $(PYTHON) -m mypy

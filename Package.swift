@@ -72,6 +72,9 @@ let isBinding = Context.environment["CACHECORE_BINDING"] == "1"
 let bindingTests: [Target] = [
   .executableTarget(
     name: "Pages", dependencies: ["Cachecore"], path: "bindings/swift/Examples/Pages"),
+  .executableTarget(
+    name: "Shared", dependencies: ["Cachecore"], path: "bindings/swift/Examples/Shared"),
+  .executableTarget(name: "Bench", dependencies: ["Cachecore"], path: "bindings/swift/Bench"),
   .testTarget(
     name: "CachecoreTests", dependencies: ["Cachecore"], path: "bindings/swift/Tests"),
 ]

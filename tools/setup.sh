@@ -5,7 +5,7 @@
 #   tools/setup.sh lib     what building libcachecore.so needs
 #   tools/setup.sh core    and the core's tests: C, Swift, Python
 #   tools/setup.sh docs    and the documentation site
-#   tools/setup.sh all     and services, browsers, packages, sanitizers, guard
+#   tools/setup.sh all     and services, browsers, packages, sanitizers, guard, languages
 #
 # Does nothing, quickly, where all is there.
 set -euo pipefail
@@ -26,8 +26,11 @@ packages=(binutils gcc libc6-dev)  # swiftc links with the system's
     binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 if [ "$group" = all ]; then  # bindings/java and bindings/node
   packages+=(default-jdk-headless junit4 libcaffeine-java node-lru-cache node-typescript nodejs)
-  # A Node that is not Debian's has its headers with it.
-  [ -f /usr/include/node/node_api.h ] || packages+=(libnode-dev)
+  # A Node that is not Debian's, there or to come, has its headers with it, and cannot
+  # be beside libnode-dev.
+  [ -f /usr/include/node/node_api.h ] ||
+    [[ $(apt-cache policy nodejs 2>/dev/null) =~ Candidate:[^$'\n']*nodesource ]] ||
+    packages+=(libnode-dev)
 fi
 
 say() { echo "setup: $*"; }

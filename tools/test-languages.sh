@@ -3,9 +3,10 @@
 #
 #   tools/test-languages.sh [LANG...]
 #
-# Without arguments all of them but Python's, which `make test-python` runs, and those
-# of the flat declarations.  A binding whose toolchain is missing is skipped with a
-# message; with CACHECORE_NO_SKIPS in the environment that is a failure.
+# Without arguments all of them but Python's, which `make test-python` runs, those of
+# the flat declarations, and then the program of each language that shares a cache with
+# the others.  A binding whose toolchain is missing is skipped with a message; with
+# CACHECORE_NO_SKIPS in the environment that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -31,6 +32,7 @@ for script in "${scripts[@]}"; do
   language=${language%/test.sh}
   language=$(basename "$language" | tr '[:upper:]' '[:lower:]')
   echo "test-languages: $language"
+  start=$SECONDS
   status=0
   CACHECORE_BUILD=$build/bindings/$language "$script" || status=$?
   case $status in
@@ -41,7 +43,13 @@ for script in "${scripts[@]}"; do
       ;;
     *) failed+=("$language") ;;
   esac
+  echo "test-languages: $language: $((SECONDS - start)) s"
 done
+if [ $# -eq 0 ]; then
+  echo "test-languages: together"
+  CACHECORE_BUILD=$build/bindings "${PYTHON:-python3}" bindings/tools/test_together.py ||
+    failed+=(together)
+fi
 [ ${#failed[@]} -eq 0 ] || {
   echo "test-languages: failed: ${failed[*]}"
   exit 1

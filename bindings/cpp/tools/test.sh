@@ -17,25 +17,31 @@ mkdir -p "$build"
 folder=$(cd "$(dirname "$library")" && pwd)
 warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 
-# compile NAME COMPILER FLAG... SOURCE...
+# compile NAME COMPILER FLAG... SOURCE...: not optimized, for most of the time goes into
+# compiling.
 compile() {
   local name=$1 compiler=$2
   shift 2
-  "$compiler" "$@" "${warnings[@]}" -g -O1 -I "$here/include" -I "$include" \
+  "$compiler" "$@" "${warnings[@]}" -g -I "$here/include" -I "$include" \
     -L "$folder" -Wl,-rpath,"$folder" -o "$build/$name" -lcachecore -pthread
 }
 tests=("$here/tests/traps_test.cpp" "$here/tests/scenarios_test.cpp")
 
 compilers=(g++)
 command -v clang++ >/dev/null && compilers+=(clang++)
-for compiler in "${compilers[@]}"; do
-  for standard in c++17 c++20; do
-    compile "$compiler-$standard" "$compiler" -std=$standard "${tests[@]}"
+for standard in c++17 c++20; do
+  jobs=()
+  for compiler in "${compilers[@]}"; do
+    compile "$compiler-$standard" "$compiler" -std=$standard "${tests[@]}" &
+    jobs+=($!)
+  done
+  for job in "${jobs[@]}"; do wait "$job"; done
+  for compiler in "${compilers[@]}"; do
     echo "cpp: $compiler -std=$standard"
     "$build/$compiler-$standard" --minimal
   done
 done
-compile sanitized g++ -std=c++20 -fsanitize=address,undefined -fno-sanitize-recover=all \
+compile sanitized g++ -std=c++20 -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
   "${tests[@]}"
 echo "cpp: sanitizers"
 "$build/sanitized" --minimal
@@ -43,3 +49,4 @@ compile bench g++ -std=c++17 "$here/bench/bench.cpp"
 compile example g++ -std=c++17 "$here/examples/pages.cpp"
 echo "cpp: example"
 "$build/example" >/dev/null
+compile shared g++ -std=c++17 "$here/examples/shared.cpp"

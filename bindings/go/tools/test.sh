@@ -38,6 +38,6 @@ else
 fi
 place=$(mktemp -d /dev/shm/cachecore-go-XXXXXX)
 trap 'rm -rf "$place"' EXIT
-go build -o "$build/prices" ./examples/prices
+go build -o "$build" ./examples/...
 "$build/prices" -demo -cache "$place/prices"
 "$build/prices" -demo -cache "$place/prices" | grep "1201 requests: 0 queries"
