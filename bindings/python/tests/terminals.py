@@ -33,7 +33,7 @@ def on_terminal(
     *arguments: str, interrupt_after: str | None = None, lines: int = 40, **environment: str
 ) -> Shown:
     """Runs Python with these arguments on a terminal of 100 columns; with what it has shown so far matching
-    ``interrupt_after``, presses Ctrl-C."""
+    ``interrupt_after``, presses Ctrl-C, and again each second: one that comes within a finalizer is lost."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 100, 0, 0))
     variables = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES")}
@@ -43,18 +43,18 @@ def on_terminal(
         env=variables | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | environment,
     )  # fmt: skip
     os.close(its)
-    raw, end = "", time.monotonic() + SECONDS
+    raw, end, next_press = "", time.monotonic() + SECONDS, 0.0
     try:
         while time.monotonic() < end:
-            if not select.select([ours], [], [], 1)[0]:
-                continue
-            try:
-                raw += os.read(ours, 1 << 16).decode(errors="replace")
-            except OSError:  # EIO: nobody has it open any more
-                break
-            if interrupt_after is not None and re.search(interrupt_after, Shown(0, raw).text, re.DOTALL):
+            if select.select([ours], [], [], 1)[0]:
+                try:
+                    raw += os.read(ours, 1 << 16).decode(errors="replace")
+                except OSError:  # EIO: nobody has it open any more
+                    break
+            is_due = interrupt_after is not None and time.monotonic() >= next_press
+            if is_due and re.search(interrupt_after or "", Shown(0, raw).text, re.DOTALL):
                 process.send_signal(signal.SIGINT)
-                interrupt_after = None
+                next_press = time.monotonic() + 1
         return Shown(process.wait(max(1, end - time.monotonic())), raw)
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -26,11 +27,13 @@ def depth_here() -> int:
 
 def with_limit(call: Callable[[], Any]) -> Any:
     before = sys.getrecursionlimit()
+    gc.disable()  # finalizers of what others left need frames, too
     sys.setrecursionlimit(depth_here() + LIMIT)
     try:
         return call()
     finally:
         sys.setrecursionlimit(before)
+        gc.enable()
 
 
 def deepest(decorate: Callable[[Any], Any]) -> int:
