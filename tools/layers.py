@@ -27,7 +27,7 @@ README = ENGINE / "README.md"
 #: Where the Python packages are, and what each may import of the others.
 PACKAGES = {
     "bindings/python/src": ("cachecore", r"(?!)"),
-    "services/src": ("cachecore_services", r"cachecore(\.contrib(\.[a-z]\w*)*)?"),
+    "services/src": ("cachecore_services", r"cachecore(\.tiered|\.contrib(\.[a-z]\w*)*)?"),
 }
 
 # From the ground up, a line a floor; each room with what it knows.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from cachecore.tiered import AsyncTieredCache
 
 from .maintenance import Runner
 
@@ -38,3 +40,13 @@ def job_problems(runner: Runner, patience: Mapping[str, int] | None = None) -> l
         if part in _PARTS:
             found.append(Problem(_PARTS[part].format(whose), part in _SERIOUS))
     return found
+
+
+def tier_problems(tier: AsyncTieredCache[Any] | None) -> list[Problem]:
+    """A server that is away costs time, and nothing can be withdrawn everywhere."""
+    if tier is None:
+        return []
+    health = tier.health()
+    if health.synced and not health.server_away:
+        return []
+    return [Problem("the server that tells of other machines is not heard", False)]

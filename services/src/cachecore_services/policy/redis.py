@@ -30,15 +30,24 @@ return false
 """
 
 
-def connect(url: str = "redis://localhost:6379/0") -> Redis:
+def connect(url: str = "redis://localhost:6379/0", *, patience: float | None = None) -> Redis:
     """A client with a pool of connections, none of which is open yet; ImportError without redis-py.
 
     ValueError or TypeError for an address that is none, also for options in it that nobody knows.
+
+    patience: seconds that a server has to answer in, once more where a connection was lost; None: as redis-py
+        has it.  An option in the address goes before.
     """
     needs("redis", "redis")
     from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
 
-    client = Redis.from_url(url)
+    options: dict[str, Any] = {}
+    if patience is not None:
+        options = {"socket_timeout": patience, "socket_connect_timeout": patience}
+        options["retry"] = Retry(NoBackoff(), 1)
+    client = Redis.from_url(url, **options)
     pool: Any = client.connection_pool
     pool.connection_class(**pool.connection_kwargs)  # which is where the options are looked at
     return client
