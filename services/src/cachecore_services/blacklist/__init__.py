@@ -14,9 +14,11 @@ needs("apps", "sqlalchemy", "croniter", "tenacity")
 
 from .blacklist import TokenBlacklist
 from .cleanup import cleanup_expired_tokens, cleanup_job, periodic_token_cleanup, sync_job
+from .revocations import Revocations
 from .table import TokenExists, TokenTable
 
 __all__ = [
+    "Revocations",
     "TokenBlacklist",
     "TokenExists",
     "TokenTable",

@@ -30,9 +30,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from ..maintenance import ConsecutiveFailures, Runner, Threshold
 from ..application import make_app
 from ..dashboard import Board, Latencies
+from ..errors import InvalidationError
 from ..guard import FROM_OWN_SITE
-from .blacklist import TokenBlacklist
 from .cleanup import SYNC, cleanup_job, sync_job
+from .revocations import Revocations
 from .settings import BlacklistSettings
 
 log = logging.getLogger("cachecore.blacklist")
@@ -60,8 +61,8 @@ class Session:
 class Gate:
     """Lets those pass who have a token that is valid and not revoked."""
 
-    def __init__(self, settings: BlacklistSettings, blacklist: TokenBlacklist) -> None:
-        self._settings, self._blacklist = settings, blacklist
+    def __init__(self, settings: BlacklistSettings, revocations: Revocations) -> None:
+        self._settings, self._revocations = settings, revocations
         self._secret = settings.jwt_secret.get_secret_value()
         self.latencies = Latencies("is_revoked")
 
@@ -87,11 +88,8 @@ class Gate:
         return Session(token, claims)
 
     async def _is_revoked(self, token: str) -> bool:
-        with self.latencies.measure("is_revoked"):
-            if self._blacklist.waits:
-                with _asking_the_database():
-                    return await asyncio.to_thread(self._blacklist.is_revoked, token)
-            return self._blacklist.is_revoked(token)
+        with self.latencies.measure("is_revoked"), _asking_the_database():
+            return await self._revocations.is_revoked(token)
 
 
 @contextmanager
@@ -99,6 +97,8 @@ def _asking_the_database() -> Iterator[None]:
     """503 if it does not answer: nobody is let in, nor told that a token has been revoked."""
     try:
         yield
+    except InvalidationError as error:
+        raise HTTPException(503, f"{error}: try again") from None
     except Exception as error:
         log.error("the blacklist's database failed: %s: %s", type(error).__name__, error)
         raise HTTPException(503, "the database does not answer: try again") from None
@@ -134,22 +134,27 @@ def create_app(settings: BlacklistSettings | None = None) -> FastAPI:
             rules=(ConsecutiveFailures(2), Threshold("degraded", above=0)),
             on_alert=settings.alert_hook(),
         )
-        gate = Gate(settings, blacklist)
-        app.state.gate, app.state.blacklist, app.state.runner = gate, blacklist, runner
-        # Most tokens are not in it: its hit rate says nothing.
-        app.state.board = board = Board(
-            {"tokens": blacklist.cache},
-            runner,
-            latencies=gate.latencies,
-            advised=(),
-            checks=[lambda: blacklist.problems(max(10.0, 10 * settings.sync_seconds))],
-            patience={SYNC: 2},
-        )
-        log.info("Starting background task for token cleanup...")
-        async with runner, board.lifespan():
-            log.info("Token cleanup task started. Will run %s.", _words(settings))
-            yield
-        log.info("Token cleanup task cancelled successfully")
+        async with settings.open_revocations(blacklist) as revocations:
+            gate = Gate(settings, revocations)
+            app.state.gate, app.state.blacklist, app.state.runner = gate, blacklist, runner
+            app.state.revocations = revocations
+            # Most tokens are not in it: its hit rate says nothing.
+            app.state.board = board = Board(
+                {"tokens": blacklist.cache},
+                runner,
+                latencies=gate.latencies,
+                advised=(),
+                checks=[
+                    lambda: blacklist.problems(max(10.0, 10 * settings.sync_seconds)),
+                    revocations.problems,
+                ],
+                patience={SYNC: 2},
+            )
+            log.info("Starting background task for token cleanup...")
+            async with runner, board.lifespan():
+                log.info("Token cleanup task started. Will run %s.", _words(settings))
+                yield
+            log.info("Token cleanup task cancelled successfully")
         await asyncio.to_thread(blacklist.close)
 
     app = make_app("Token blacklist", settings, lifespan, version=VERSION)
@@ -164,7 +169,7 @@ def _words(settings: BlacklistSettings) -> str:
 
 
 def include(app: FastAPI, settings: BlacklistSettings) -> None:
-    """The service's routes; ``app.state`` has ``gate`` and ``blacklist`` while they are used."""
+    """The service's routes; ``app.state`` has ``gate`` and ``revocations`` while they are used."""
 
     @app.exception_handler(Unauthorized)
     async def unauthorized(request: Request, error: Unauthorized) -> JSONResponse:
@@ -188,11 +193,9 @@ def _token_router(settings: BlacklistSettings) -> APIRouter:
     async def logout(
         request: Request, session: Annotated[Session, Depends(current_session)]
     ) -> dict[str, str]:
-        blacklist: TokenBlacklist = request.app.state.blacklist
+        revocations: Revocations = request.app.state.revocations
         with _asking_the_database():
-            await asyncio.to_thread(
-                blacklist.revoke, session.token, session.expires_at, session.user
-            )
+            await revocations.revoke(session.token, session.expires_at, session.user)
         return {"message": "Successfully logged out"}
 
     @made.get("/api/v1/auth/me")

@@ -27,8 +27,9 @@ import logging
 import math
 import threading
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from cachecore import Cache, FullError
 
@@ -55,6 +56,14 @@ _STEP: Final = 0.25
 _ALIKE: Final = 0.05
 
 _NEVER_MS: Final = 253_402_300_799_000  # the end of the year 9999
+
+
+class Recorded(NamedTuple):
+    """A revocation that is in the table."""
+
+    digest: bytes
+    left: float  #: seconds for which it is in force; 0 or less: it need not be, as nobody accepts the token
+    news: bool  #: whether it was not there before
 
 
 class TokenBlacklist:
@@ -118,10 +127,16 @@ class TokenBlacklist:
         has expired longer than the margin ago, which no one accepts anyway.  Of two deadlines of one
         token the later one counts, whichever comes first.
         """
+        return self.record(token, expires_at, user_id).news
+
+    def record(
+        self, token: str | bytes, expires_at: datetime | float | None, user_id: object = None
+    ) -> Recorded:
+        """As ``revoke``; what of it others are to be told."""
         digest = identities(token)[0]
         expires_ms = _milliseconds(expires_at)
         if expires_ms <= self._forgotten_ms():
-            return False
+            return Recorded(digest, 0, False)
         try:
             self.table.add(digest, expires_ms, self._now_ms(), user_id)
             news = True
@@ -133,7 +148,7 @@ class TokenBlacklist:
             raise
         self._unwritten = False
         self._remember(digest, expires_ms)
-        return news
+        return Recorded(digest, (expires_ms - self._forgotten_ms()) / 1000, news)
 
     def _remember(self, digest: bytes, expires_ms: int) -> None:
         if self._keep(digest, expires_ms):
@@ -178,12 +193,15 @@ class TokenBlacklist:
         However it is spelt; see identity.py.  Some microseconds, unless it ``waits``.
         """
         digests = identities(token)
-        for digest in digests:
-            if self.cache.get(digest) is not None:
-                return True
-        if self.waits:
-            return self.table.contains(digests, self._forgotten_ms())
-        return False
+        return self.knows(digests) or (self.waits and self.is_in_table(digests))
+
+    def knows(self, digests: Sequence[bytes]) -> bool:
+        """Whether one of a token's identities is in memory.  Waits for nothing."""
+        return any(self.cache.get(digest) is not None for digest in digests)
+
+    def is_in_table(self, digests: Sequence[bytes]) -> bool:
+        """The same of the table, which all processes write first."""
+        return self.table.contains(digests, self._forgotten_ms())
 
     @property
     def waits(self) -> bool:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import jwt
 from jwt.algorithms import get_default_algorithms
@@ -14,10 +16,10 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from ..maintenance import Every, Schedule
+from ..reach import KEPT, ReachSettings
 from ..settings import (
     MANY,
     YEARS,
-    ServiceSettings,
     checked_schedule,
     checked_timezone,
     naming,
@@ -25,6 +27,7 @@ from ..settings import (
     variable,
 )
 from .blacklist import TokenBlacklist
+from .revocations import Revocations
 from .table import TokenTable
 
 log = logging.getLogger("cachecore.blacklist")
@@ -32,7 +35,7 @@ log = logging.getLogger("cachecore.blacklist")
 _SHORT = {"HS256": 32, "HS384": 48, "HS512": 64}  # bytes of a secret, at least: RFC 7518, 3.2
 
 
-class BlacklistSettings(ServiceSettings):
+class BlacklistSettings(ReachSettings):
     database_url: SecretStr = variable(
         "TOKEN_BLACKLIST_DATABASE_URL", SecretStr("sqlite:///token_blacklist.db")
     )
@@ -114,3 +117,13 @@ class BlacklistSettings(ServiceSettings):
         with naming("TOKEN_BLACKLIST_DATABASE_URL", url, *passwords(url)):
             table = TokenTable(url)
             return TokenBlacklist(table, max_tokens=self.max_tokens, margin=self.margin_seconds)
+
+    @asynccontextmanager
+    async def open_revocations(self, blacklist: TokenBlacklist) -> AsyncIterator[Revocations]:
+        """By which processes tell each other; closes what it opens, and not the blacklist."""
+        async with self.open_tier("tokens") as tier:
+            if tier is not None or self.shared is None:
+                yield Revocations(blacklist, tier=tier)
+                return
+            with self.open_cache("tokens", KEPT) as machine:
+                yield Revocations(blacklist, machine=machine)
