@@ -23,6 +23,7 @@ from pydantic import Field, model_validator
 from ..maintenance import JobRunning
 from ..application import make_app
 from ..dashboard import Board, Latencies
+from ..generations import Generations
 from ..guard import FOR_OPERATORS, FROM_OWN_SITE
 from ..json_answer import JSONAnswer
 from ..parameters import Body, DryRun, Text
@@ -70,32 +71,32 @@ def create_app(settings: PermissionSettings | None = None, load: Loader = demons
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        permissions = PermissionCache(
-            settings.max_users, ttl=settings.ttl_seconds, experiment=settings.experiment()
-        )
-        cleanup = PermissionCacheCleanup(
-            permissions,
-            settings.schedule(permissions),
-            settings.options(),
-            history=settings.job_history,
-            workplace=settings.open_workplace(),
-            on_alert=settings.alert_hook(),
-        )
-        latencies = Latencies()
-        latencies.share("look-up", lambda: permissions.lookups)
-        latencies.share("load", lambda: permissions.loads)
-        board = Board(
-            {"permissions": permissions.cache},
-            cleanup.runner,
-            latencies=latencies,
-            checks=[cleanup.problems],
-        )
-        app.state.permissions, app.state.cleanup, app.state.board = permissions, cleanup, board
-        await cleanup.start()
-        async with board.lifespan():
-            yield
-        await cleanup.stop()
-        permissions.close()
+        async with settings.open_tier("permissions") as tier:
+            generations = None if tier is None else Generations(tier)
+            permissions = settings.open_permissions(generations)
+            cleanup = PermissionCacheCleanup(
+                permissions,
+                settings.schedule(permissions),
+                settings.options(),
+                history=settings.job_history,
+                workplace=settings.open_workplace(),
+                on_alert=settings.alert_hook(),
+            )
+            latencies = Latencies()
+            latencies.share("look-up", lambda: permissions.lookups)
+            latencies.share("load", lambda: permissions.loads)
+            board = Board(
+                {"permissions": permissions.cache},
+                cleanup.runner,
+                latencies=latencies,
+                checks=[cleanup.problems, *([] if generations is None else [generations.problems])],
+            )
+            app.state.permissions, app.state.cleanup, app.state.board = permissions, cleanup, board
+            await cleanup.start()
+            async with board.lifespan():
+                yield
+            await cleanup.stop()
+            permissions.close()
 
     app = make_app("Permissions", settings, lifespan, permission_router(), admin_router())
     app.state.load = load
@@ -128,7 +129,7 @@ def permission_router() -> APIRouter:
 
     @made.delete("/{user}", dependencies=FOR_OPERATORS)
     async def invalidate(user: str, permissions: _Permissions) -> dict[str, Any]:
-        return {"invalidated": permissions.invalidate(user)}
+        return {"invalidated": await permissions.withdraw([user]) == 1}
 
     return made
 
@@ -150,9 +151,9 @@ def admin_router() -> APIRouter:
                 await permissions.get_or_load(user, request.app.state.load)
             return {"warmed": len(users)}
         if asked.action == "invalidate":
-            return {"invalidated": permissions.invalidate_many(users)}
+            return {"invalidated": await permissions.withdraw(users)}
         if asked.action == "clear":
-            return {"cleared": permissions.clear_all()}
+            return {"cleared": await permissions.withdraw_all()}
         permissions.reset_metrics()
         return {"reset": True}
 

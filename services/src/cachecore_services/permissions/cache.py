@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from cachecore import NEVER, Cache, CacheCoreError, ClosedError, RefusedError
+from cachecore import NEVER, Cache, CacheCoreError, ClosedError, RefusedError, TimedOutError
 
 from ..maintenance.clock import Clock, SystemClock
 from ..errors import InvalidationError
+from ..generations import Generations
 from ..latency import Latency
 from .experiment import TTLExperiment
 from .forecast import TTLForecast
@@ -37,6 +38,9 @@ class PermissionCache:
     since 1970.  No method raises because the cache failed: that is counted, and is a miss.  Only those
     that forget do, with InvalidationError: nobody may take that for "there was nothing".
     TypeError for a user who is no str, int or UUID.
+
+    With ``generations`` it is for one event loop, an entry has its "generation" too, and ``withdraw`` and
+    ``withdraw_all`` forget on every machine; what forgets here alone is a RuntimeError.
     """
 
     def __init__(
@@ -46,17 +50,28 @@ class PermissionCache:
         max_bytes: int | None = 64 << 20,
         ttl: float = TTL,
         experiment: TTLExperiment | None = None,
+        shared: str | None = None,
+        generations: Generations | None = None,
         clock: Clock | None = None,
         manual_clock: bool = False,
     ) -> None:
         """experiment: gives some of the users another lifetime.
 
+        shared: where the cache is that all processes of this machine have, as ``Cache`` takes it.
+        generations: by which machines hear of each other's invalidations.
         clock, manual_clock: of the entries, and of the cache, for tests.
         """
         self.cache: Cache[Any] = Cache(
-            max_users, max_bytes=max_bytes, ttl=ttl, serializer="json", manual_clock=manual_clock
+            max_users,
+            max_bytes=max_bytes,
+            ttl=ttl,
+            serializer="json",
+            shared=shared,
+            manual_clock=manual_clock,
         )
+        self.is_shared = shared is not None
         self.ttl = ttl
+        self._generations = generations
         self.experiment = experiment
         self._clock: Clock = SystemClock() if clock is None else clock
         self.forecast = TTLForecast(ttl, self._clock)
@@ -79,8 +94,17 @@ class PermissionCache:
         except (CacheCoreError, ValueError, TypeError) as error:
             self._failed("get", error)
             entry = None
+        if entry is not None and not self._stands(name, entry):
+            entry = None
         self._looked(name, begun, found=entry is not None)
         return entry
+
+    def _stands(self, name: str, entry: dict[str, Any]) -> bool:
+        """Whether it has not been withdrawn; False also where that is not known here."""
+        if self._generations is None:
+            return True
+        generation = self._generations.seen(name)
+        return generation is not None and entry.get("generation") == generation
 
     def _looked(self, name: str, begun: int, *, found: bool) -> None:
         with self._lock:
@@ -93,7 +117,8 @@ class PermissionCache:
         """The permissions, loaded and remembered if they are not known; a list of the caller's own.
 
         Whoever asks for a user who is being loaded waits for that, in any event loop.  What was loaded
-        while the user was invalidated is answered, and not remembered.
+        while the user was invalidated is answered, and not remembered; nor is it while nobody can say
+        whether others have withdrawn something.
         """
         name, begun = _name(user), time.perf_counter_ns()
 
@@ -107,6 +132,12 @@ class PermissionCache:
                 self.loads.record(time.perf_counter_ns() - begun)
             return answer
 
+        generation = None
+        if self._generations is not None:
+            generation = await self._generations.current(name)
+            if generation is None:
+                self._looked(name, begun, found=False)
+                return await permissions()
         try:
             known = self.cache.contains(PREFIX + name)
         except (CacheCoreError, ValueError) as error:
@@ -116,24 +147,35 @@ class PermissionCache:
         if entry is None:
             if not known:
                 self._looked(name, begun, found=False)
-            entry = await self._load(name, permissions)
+            entry = await self._load(name, permissions, generation)
+            while self._generations is not None and entry.get("generation") != generation:
+                # Loaded before something was withdrawn, and by another, or long ago.
+                try:
+                    self.cache.delete(PREFIX + name)
+                except CacheCoreError as error:
+                    self._failed("get", error)
+                    return await permissions()
+                generation = await self._generations.current(name)
+                if generation is None:
+                    return await permissions()
+                entry = await self._load(name, permissions, generation)
         return list(entry["permissions"])
 
     async def _load(
-        self, name: str, permissions: Callable[[], Awaitable[list[str]]]
+        self, name: str, permissions: Callable[[], Awaitable[list[str]]], generation: str | None
     ) -> dict[str, Any]:
         """The entry of a user: computed, or another's who asked at the same time."""
         ttl, entry = self._ttl(name), None
 
         async def compute() -> dict[str, Any]:
             nonlocal entry
-            entry = self._entry(name, await permissions(), ttl)
+            entry = self._entry(name, await permissions(), ttl, generation)
             return entry
 
         try:
             found: dict[str, Any] = await self.cache.get_or_set_async(PREFIX + name, compute, ttl)
             return found
-        except ClosedError as error:
+        except (ClosedError, TimedOutError) as error:
             self._failed("get", error)
             return await compute() if entry is None else entry
         except TypeError as error:
@@ -143,14 +185,20 @@ class PermissionCache:
             return entry
 
     def exists(self, user: User) -> bool:
+        name = _name(user)
         try:
-            return self.cache.contains(PREFIX + _name(user))
+            if self._generations is None:
+                return self.cache.contains(PREFIX + name)
+            entry: dict[str, Any] | None = self.cache.peek(PREFIX + name)
         except (CacheCoreError, ValueError) as error:
             self._failed("exists", error)
             return False
+        return entry is not None and self._stands(name, entry)
 
     def get_ttl(self, user: User) -> int:
         """Whole seconds left; -1: for ever, -2: not there.  As Redis says it."""
+        if self._generations is not None and not self.exists(user):
+            return -2
         try:
             left = self.cache.ttl(PREFIX + _name(user))
         except (CacheCoreError, ValueError) as error:
@@ -174,7 +222,9 @@ class PermissionCache:
         name = _name(user)
         ttl = self._ttl(name)
         try:
-            self.cache.set(PREFIX + name, self._entry(name, list(permissions), ttl), ttl)
+            generation = None if self._generations is None else self._generations.seen(name)
+            entry = self._entry(name, list(permissions), ttl, generation)
+            self.cache.set(PREFIX + name, entry, ttl)
         except (CacheCoreError, ValueError, TypeError) as error:
             self._failed("set", error)
             return False
@@ -183,14 +233,17 @@ class PermissionCache:
     def _ttl(self, name: str) -> float:
         return self.ttl if self.experiment is None else self.experiment.arm(name).ttl
 
-    def _entry(self, name: str, permissions: list[str], ttl: float) -> dict[str, Any]:
+    def _entry(
+        self, name: str, permissions: list[str], ttl: float, generation: str | None
+    ) -> dict[str, Any]:
         now = round(self._clock.now().wall * 1000)
-        return {
+        entry = {
             "userId": name,
             "permissions": permissions,
             "cachedAt": now,
             "expiresAt": now + round(ttl * 1000),
         }
+        return entry if generation is None else entry | {"generation": generation}
 
     def invalidate(self, user: User) -> bool:
         """Forgets a user, whose permissions have changed; whether there was something.
@@ -201,6 +254,14 @@ class PermissionCache:
 
     def invalidate_many(self, users: Iterable[User]) -> int:
         """As ``invalidate``; how many there were."""
+        self._ensure_alone()
+        return self._forget_users(users)
+
+    def _ensure_alone(self) -> None:
+        if self._generations is not None:
+            raise RuntimeError("other machines are to be told: await withdraw() or withdraw_all()")
+
+    def _forget_users(self, users: Iterable[User]) -> int:
         names = {_name(user) for user in users}
         keys = [key for key in (PREFIX + name for name in names) if _is_key(key)]
 
@@ -214,7 +275,31 @@ class PermissionCache:
 
     def clear_all(self) -> int:
         """Forgets everybody; how many."""
+        self._ensure_alone()
+        return self._forget_all()
 
+    async def withdraw(self, users: Iterable[User]) -> int:
+        """Forgets users whose permissions have changed, on every machine that has the generations; how many
+        there were on this one.
+
+        InvalidationError if some may still be there, anywhere.
+        """
+        given = list(users)
+        try:
+            return self._forget_users(given)
+        finally:
+            if self._generations is not None:
+                await self._generations.end(map(_name, given))
+
+    async def withdraw_all(self) -> int:
+        """As ``withdraw``, of everybody."""
+        try:
+            return self._forget_all()
+        finally:
+            if self._generations is not None:
+                await self._generations.end(None)
+
+    def _forget_all(self) -> int:
         def forget() -> int:
             removed = self.cache.delete_prefix(PREFIX)
             self.forecast.clear()

@@ -79,7 +79,7 @@ class PermissionCacheCleanup:
             timeout=3600,
             attempts=2,
             backoff=30,
-            everywhere=True,  # each process has a cache of its own
+            everywhere=not permissions.is_shared,  # else each process has a cache of its own
         )
         self.runner = Runner([job], **runner)
 

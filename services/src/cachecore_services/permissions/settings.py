@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from pydantic import field_validator
 
+from ..generations import Generations
 from ..maintenance import Schedule
-from ..settings import MANY, YEARS, ServiceSettings, checked_schedule, variable
+from ..reach import ReachSettings
+from ..settings import MANY, YEARS, checked_schedule, naming, variable
 from .cache import PermissionCache
 from .cleanup import CleanupOptions
 from .experiment import TTLExperiment
@@ -16,7 +18,7 @@ from .growth import FollowGrowth
 _DAYS = YEARS / 86_400
 
 
-class PermissionSettings(ServiceSettings):
+class PermissionSettings(ReachSettings):
     cron: str = variable("PERMISSION_CACHE_CLEANUP_CRON", "0 */6 * * *")
     aggressive: bool = variable("AGGRESSIVE_CACHE_CLEANUP", False)
     inactivity_days: float = variable("CACHE_INACTIVITY_THRESHOLD_DAYS", 30.0, gt=0, le=_DAYS)
@@ -40,6 +42,16 @@ class PermissionSettings(ServiceSettings):
 
     def experiment(self) -> TTLExperiment | None:
         return TTLExperiment(self.ttl_seconds, self.ttl_b_seconds) if self.ttl_b_seconds else None
+
+    def open_permissions(self, generations: Generations | None) -> PermissionCache:
+        with naming("CACHECORE_SHARED"):
+            return PermissionCache(
+                self.max_users,
+                ttl=self.ttl_seconds,
+                experiment=self.experiment(),
+                shared=self.place("permissions"),
+                generations=generations,
+            )
 
     def options(self) -> CleanupOptions:
         return CleanupOptions(
