@@ -6,7 +6,8 @@
 POLICY_CACHE_STORE=redis the very same service keeps its decisions in Redis, with "none" nowhere.
 
 A question that many ask at once is evaluated once, and an invalidation is stronger than an evaluation under way
-in the same process: see PolicyCache.get_or_evaluate.  It does not reach one that is under way in another process.
+in the same process: see PolicyCache.get_or_evaluate.  With CACHECORE_SHARED and CACHECORE_TIERED it is stronger than
+those of other processes; in Redis it does not reach one that is under way in another process.
 """
 
 # mypy: disable-error-code="import-not-found,misc,untyped-decorator"
@@ -31,8 +32,10 @@ from ..maintenance import Every, Job, Run, Runner
 from ..policy import PolicyCache, RedisPolicyCache
 from ..policy.keys import Selection
 from ..policy.native import NativeStore
+from ..policy.tiered import TieredStore
 from ..application import make_app
 from ..dashboard import Board, Latencies
+from ..generations import Generations
 from ..guard import FOR_OPERATORS, FROM_OWN_SITE
 from ..health import Problem
 from ..parameters import Body, Text
@@ -75,38 +78,50 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        policy, caches = _open(settings)
-
-        async def report(run: Run) -> Mapping[str, Any]:
-            metrics = policy.get_metrics()
-            return {name: metrics[name] for name in ("hits", "misses", "hit_rate", "errors")}
-
-        runner = Runner(
-            [Job("report", report, Every(3600), everywhere=True)],
-            history=settings.job_history,
-            workplace=settings.open_workplace(),
-            on_alert=settings.alert_hook(),
-        )
-        latencies = Latencies()
-        latencies.share("look-up", lambda: policy.metrics.cache_latency)
-        app.state.policy = policy
-        app.state.board = board = Board(
-            caches,
-            runner,
-            latencies=latencies,
-            sweep_interval=settings.sweep_interval,
-            checks=[lambda: _problems(policy)],
-        )
-        async with runner, board.lifespan():
-            yield
-        await policy.close()
+        async with settings.open_tier("decisions") as tier:
+            generations = None if tier is None else Generations(tier)
+            async with _serving(app, settings, generations):
+                yield
 
     app = make_app("Policy decisions", settings, lifespan, decision_router())
     app.state.evaluate = evaluate
     return app
 
 
-def _open(settings: DecisionSettings) -> tuple[PolicyCache, dict[str, Cache[Any]]]:
+@asynccontextmanager
+async def _serving(
+    app: FastAPI, settings: DecisionSettings, generations: Generations | None
+) -> AsyncIterator[None]:
+    policy, caches = _open(settings, generations)
+
+    async def report(run: Run) -> Mapping[str, Any]:
+        metrics = policy.get_metrics()
+        return {name: metrics[name] for name in ("hits", "misses", "hit_rate", "errors")}
+
+    runner = Runner(
+        [Job("report", report, Every(3600), everywhere=True)],
+        history=settings.job_history,
+        workplace=settings.open_workplace(),
+        on_alert=settings.alert_hook(),
+    )
+    latencies = Latencies()
+    latencies.share("look-up", lambda: policy.metrics.cache_latency)
+    app.state.policy = policy
+    app.state.board = board = Board(
+        caches,
+        runner,
+        latencies=latencies,
+        sweep_interval=settings.sweep_interval,
+        checks=[lambda: _problems(policy, generations)],
+    )
+    async with runner, board.lifespan():
+        yield
+    await policy.close()
+
+
+def _open(
+    settings: DecisionSettings, generations: Generations | None
+) -> tuple[PolicyCache, dict[str, Cache[Any]]]:
     """The cache of decisions, and the engine's caches it is made of."""
     if settings.store == "none":
         return PolicyCache(settings.max_size, settings.ttl_seconds, enabled=False), {}
@@ -114,18 +129,21 @@ def _open(settings: DecisionSettings) -> tuple[PolicyCache, dict[str, Cache[Any]
         url = settings.redis_url.get_secret_value()
         with naming("POLICY_CACHE_STORE or REDIS_URL", url, *passwords(url)):
             return RedisPolicyCache(ttl_seconds=settings.ttl_seconds, url=url), {}
-    cache = Cache[Any](settings.max_size, ttl=settings.ttl_seconds)
-    policy = PolicyCache(settings.max_size, settings.ttl_seconds, store=NativeStore(cache))
+    cache = settings.open_cache("decisions", settings.max_size, ttl=settings.ttl_seconds)
+    native = NativeStore(cache)
+    store = native if generations is None else TieredStore(native, generations)
+    policy = PolicyCache(settings.max_size, settings.ttl_seconds, store=store)
     return policy, {"decisions": cache}
 
 
-async def _problems(policy: PolicyCache) -> list[Problem]:
+async def _problems(policy: PolicyCache, generations: Generations | None) -> list[Problem]:
     """A store that is away costs time and nothing else, until somebody invalidates."""
     if not await policy.health_check():
         return [Problem("the store of decisions does not answer")]
-    # Full, or a read-only copy: it answers all the same.
-    problem = Problem("the store of decisions did not keep the last one", False)
-    return [] if policy.kept_last else [problem]
+    found = [] if generations is None else generations.problems()
+    if not policy.kept_last:  # full, or a read-only copy: it answers all the same
+        found.append(Problem("the store of decisions did not keep the last one", False))
+    return found
 
 
 def _policy(request: Request) -> PolicyCache:

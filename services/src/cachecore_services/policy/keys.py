@@ -97,7 +97,7 @@ def decision_key(
 class Selection:
     """The keys that an invalidation is about; a part that is None stands for any."""
 
-    __slots__ = ("glob", "matches", "prefix")
+    __slots__ = ("glob", "matches", "parts", "prefix")
 
     def __init__(
         self,
@@ -105,10 +105,13 @@ class Selection:
         action: Part | None = None,
         resource: Part | None = None,
     ) -> None:
-        wanted = [
-            None if part is None else _escaped(_spelled(part))
-            for part in (user_id, action, resource)
-        ]
+        #: As texts; None stands for any.
+        self.parts = user, action, resource = (
+            None if user_id is None else _spelled(user_id),
+            None if action is None else _spelled(action),
+            None if resource is None else _spelled(resource),
+        )
+        wanted = [None if part is None else _escaped(part) for part in (user, action, resource)]
         known = wanted[: wanted.index(None)] if None in wanted else wanted
         #: All selected keys begin with this.
         self.prefix = ":".join([KEY_PREFIX, *(str(part) for part in known), ""])
