@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def serving(service: str, **environment: str) -> Iterator[str]:
-    """Its address.  It is ended by SIGTERM, and must end well."""
-    app = f"cachecore_services.{service}.app:create_app"
+    """Its address.  It is ended by SIGTERM, and must end well.  Or an application's own module."""
+    app = service if ":" in service else f"cachecore_services.{service}.app:create_app"
     command = [sys.executable, "-m", "uvicorn", "--factory", "--port", "0", "--no-access-log"]
     server = subprocess.Popen(
         [*command, app],

@@ -31,6 +31,7 @@ NONSENSE = {
 OF_ITS_OWN = {
     "CACHECORE_WORKPLACE": ["/proc/nowhere", "/dev/null/below"],
     "NARRATION_CACHE_DIR": ["/proc/nowhere", "/dev/null/below"],
+    "CACHECORE_SHARED": ["/proc/nowhere", "/dev/null/below"],
     "CACHECORE_APPLICATION": ["../shop", "a b", "a.b"],
     "CACHECORE_ALERT_WEBHOOK": [
         "hunter2-hunter2",
@@ -88,7 +89,8 @@ def test_nonsense_ends_the_start_and_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JWT_SECRET_KEY", HIDDEN * 3)
-    monkeypatch.setenv("POLICY_CACHE_STORE", "redis" if name == "REDIS_URL" else "none")
+    if name == "REDIS_URL":
+        monkeypatch.setenv(*{"decisions": ("POLICY_CACHE_STORE", "redis")}.get(service, ("CACHECORE_TIERED", "1")))
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError) as caught:
         with TestClient(CREATE[service](SETTINGS[service]())):

@@ -18,10 +18,15 @@ from .serving import serving
 pytest.importorskip("uvicorn")
 
 
-def ask(address: str, path: str, token: str = "", method: str = "GET") -> tuple[int, Any]:
+def ask(
+    address: str, path: str, token: str = "", method: str = "GET", body: object = None
+) -> tuple[int, Any]:
     """The status and the JSON of an answer."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(address + path, headers=headers, method=method)
+    data = None
+    if body is not None:
+        headers["content-type"], data = "application/json", json.dumps(body).encode()
+    request = urllib.request.Request(address + path, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, json.load(answer)
