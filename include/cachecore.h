@@ -1108,9 +1108,13 @@ enum {
    * shared_info, shared_fd, get_options and close; all else is
    * CACHECORE_E_STATE.  Its reads are not
    * counted and do not count as a use.  Its statistics are not of one moment.
-   * Where a writer was killed within a bucket, reads of that bucket miss until
-   * somebody who writes has put it right.  The flags and bounds of the options
-   * do not matter.  A file of another boot is CACHECORE_E_LAYOUT. */
+   * While a writer stays within a bucket (it is stopped, or writes a large
+   * value in place) a read of that bucket is a miss after 10 ms, and a scan
+   * that comes to it is CACHECORE_E_TIMEOUT; where a writer was killed there,
+   * the entry that it was writing is missing until somebody who writes has put
+   * it right.  A scan lists a bucket at a time: the buffer must have room for
+   * its entries, some ten.  The options must be valid, but their flags and
+   * bounds do not matter.  A file of another boot is CACHECORE_E_LAYOUT. */
   CACHECORE_SHARED_READ_ONLY = 8
 };
 

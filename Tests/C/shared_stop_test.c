@@ -5,6 +5,8 @@
  * says how far the next k is. */
 #include "shared_steps.h"
 
+#include <sys/mman.h>
+
 /* What the cache that a process was stopped in may have cost. */
 typedef struct costs {
   uint64_t stops, timeouts;
@@ -132,7 +134,58 @@ static void reads(void) {
   call_t call = a_call("get", prepare_old, get_it, CACHECORE_POLICY_LRU);
   (void)stop_each(call, 29);
   call = a_call("acquire, release", prepare_old, lend_it, CACHECORE_POLICY_LRU);
-  (void)stop_each(call, 101);
+  (void)stop_each(call, 211);
+}
+
+/* What a process that was stopped in `acquire` had then. */
+static char *lent;
+
+static void lend_and_look(void) {
+  cachecore_value_t value;
+  if (cachecore_acquire(cache, "key", 3, &value) != CACHECORE_OK) return;
+  memcpy(lent, value.data, 16);
+  usleep(2000);
+  if (memcmp(lent, value.data, 16) != 0) memcpy(lent, "it has changed!!", 16);
+  cachecore_release(&value);
+}
+
+/* The entry of a borrow that comes late is gone: it is a miss then, or the
+ * value as it was, and never a place in another's. */
+static void a_late_borrow_is_of_its_own(void) {
+  call_t call = a_call("", nothing, lend_and_look, CACHECORE_POLICY_LRU);
+  uint64_t step = step_size(13), k;
+  pid_t child;
+  lent = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+              -1, 0);
+  CHECK(lent != MAP_FAILED);
+  new_path(path, sizeof path);
+  cache = open_path(path, &call.options);
+  for (k = 1;; k += step) {
+    char other[8];
+    memset(lent, 0, 16);
+    CHECK_OK(cachecore_clear(cache));
+    put("key", "the value, sized", 16, CACHECORE_TTL_NEVER);
+    if (!stopped_after(&call, k, &child)) break;
+    CHECK_OK(cachecore_delete(cache, "key", 3));
+    for (int i = 0; i < 4; i++) {
+      snprintf(other, sizeof other, "z%d", i);
+      put(other, "ZZZZZZZZZZZZZZZZ", 16, CACHECORE_TTL_NEVER);
+    }
+    let_go_on(child);
+    CHECK(lent[0] == 0 || memcmp(lent, "the value, sized", 16) == 0);
+    for (int i = 0; i < 4; i++) {
+      cachecore_value_t value;
+      snprintf(other, sizeof other, "z%d", i);
+      CHECK_OK(cachecore_acquire(cache, other, 2, &value));
+      CHECK(memcmp(value.data, "ZZZZZZZZZZZZZZZZ", 16) == 0);
+      cachecore_release(&value);
+      CHECK_OK(cachecore_delete(cache, other, 2));
+    }
+    kill_child(child);
+  }
+  kill_child(child);
+  cachecore_close(cache);
+  unlink(path);
 }
 
 static uint64_t both(const char *name, void (*prepare)(void),
@@ -238,5 +291,6 @@ static void borrowed_values_stay(void) {
   unlink(path);
 }
 
-TESTS(T(overwrites), T(reads), T(deletes), T(larger), T(claims), T(sweeps),
+TESTS(T(overwrites), T(reads), T(a_late_borrow_is_of_its_own), T(deletes),
+      T(larger), T(claims), T(sweeps),
       T(never_evicts), T(a_claim_ends), T(borrowed_values_stay))

@@ -50,6 +50,9 @@ package struct OwnedLock {
       ).exchanged
   }
 
+  /// Who has it, of a moment ago; 0: nobody.
+  package var holder: UInt32 { word.relaxed & ~OwnedLock.waiters }
+
   /// How an attempt to take the lock ended.
   package enum Acquisition {
     case free

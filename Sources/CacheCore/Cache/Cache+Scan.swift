@@ -21,10 +21,9 @@ extension Cache {
     let (now, exactNow) = (clock.coarse, clock.exact)
     let scanned: UInt64?? =
       isReadOnly
-      ? .some(
-        shard.scanUnlocked(
-          from: position, prefix: prefix, withValues: withValues, into: &buffer, at: now,
-          exactNow: exactNow))
+      ? shard.scanUnlocked(
+        from: position, prefix: prefix, withValues: withValues, into: &buffer, at: now,
+        exactNow: exactNow)
       : shard.withLock {
         shard.scan(
           from: position, prefix: prefix, withValues: withValues, into: &buffer, at: now,

@@ -97,14 +97,14 @@ extension Cache {
         sum.absentServed &+= shard.stripe(number).absentServed
       }
       let arena = shard.arena
-      let charged = arena.span.chargedPages * UInt64(Geometry.page)
-      let used = arena.state.pointee.usedUnits * UInt64(Entry.unit)
+      let charged = arena.span.chargedPages &* UInt64(Geometry.page)
+      let used = arena.state.pointee.usedUnits &* UInt64(Entry.unit)
       unusedBytes &+= charged > used ? charged - used : 0
-      returnedBytes &+= arena.state.pointee.returnedPages * UInt64(Geometry.page)
+      returnedBytes &+= arena.state.pointee.returnedPages &* UInt64(Geometry.page)
     }
     sum.shardCount = shardCount
     // Of a later moment than what the shards said.
-    let charged = region.pagesUsed.relaxed * UInt64(Geometry.page)
+    let charged = region.pagesUsed.relaxed &* UInt64(Geometry.page)
     sum.bytesUsed = charged > unusedBytes ? charged - unusedBytes : 0
     sum.bytesResident = max(sum.bytesUsed, charged - min(charged, returnedBytes))
     sum.bytesLimit = region.maxBytes

@@ -11,11 +11,13 @@ import Synchronization
 // tickets: a pin that no living process has a ticket for is nobody's.
 //
 // A process may also be stopped (SIGSTOP, a debugger) while it has a pin, for hours. Writers
-// wait for half a second, then no longer. When it goes on, its one store of that pin is a
-// compare-and-swap on what it found in the entry: a word with a time of last use that has
-// passed, or with a version that is no other entry's. So the store does nothing, unless the
-// memory has come to hold the same 64 bits, as part of another's value. Its end of the pin may
-// end another's, which is then as unprotected.
+// wait for a quarter of a second, then its ticket is *void*, and no longer. When it goes on,
+// its one store of that pin is a compare-and-swap on what it found in the entry. A lease is
+// counted only on that entry's own version, and not on one that is marked dead, or as being
+// written: so whoever takes an entry out of a shared cache marks it. A time of last use is set
+// only over the word as it was: that of an entry which is gone, in memory that is nobody's or
+// has not been written since. Both could only be taken in by another's value that has the
+// same 64 bits there. Its end of the pin may end another's, which is then as unprotected.
 
 extension Index {
   package struct Pin {
@@ -88,7 +90,8 @@ extension Index {
     var naps = 0
     while true {
       let count = pins.pointee.load(ordering: .sequentiallyConsistent)
-      let sleeps = max(0, naps - Index.napsMax)
+      // Half as long as for a lock: who waits here has one, and is not to be given up for it.
+      let sleeps = 2 * max(0, naps - Index.napsMax)
       let isPinned = tickets.isPinned(place(of: bucket), sleeps: sleeps)
       if count == 0, !isPinned { break }
       if isPinned {

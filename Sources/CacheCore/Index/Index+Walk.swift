@@ -31,8 +31,8 @@ extension Index {
   }
 
   /// Calls `body` with each reference in a bucket's chain, for a reader without the lock: as
-  /// far as there are overflow buckets, and not for ever.
-  func forEachRef(in first: Bucket, overflow: UInt32, _ body: (Ref) -> Void) {
+  /// far as there are overflow buckets, and not for ever. Whether it came to the chain's end.
+  func forEachRef(in first: Bucket, overflow: UInt32, _ body: (Ref) -> Void) -> Bool {
     var bucket = first
     for _ in 0..<Index.chainMax {
       for slot in 0..<Bucket.slotCount where bucket.tag(slot).relaxed != 0 {
@@ -40,9 +40,11 @@ extension Index {
         if ref != 0 { body(ref) }
       }
       let next = bucket.next.pointee.load(ordering: .acquiring)
-      if next == 0 || next > overflow { return }
+      if next == 0 { return true }
+      if next > overflow { return false }
       bucket = overflowBucket(next)
     }
+    return false
   }
 
   @inline(__always)

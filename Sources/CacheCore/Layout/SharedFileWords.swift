@@ -15,7 +15,7 @@ package struct SharedFileWords: ~Copyable {
   package var size: UInt64
   /// The lock under which a cache is made, while this process holds it.
   package var opening: UnsafeMutableRawPointer?
-  /// The lock of this process's slot.
+  /// The lock of this process's slot, or that of those who look.
   package var slot: UnsafeMutableRawPointer?
   /// Who this process is to others in the cache; 0: nobody.
   package let owner: Atomic<UInt32>

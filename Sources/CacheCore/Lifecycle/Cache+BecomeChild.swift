@@ -9,9 +9,9 @@ extension Cache {
     let size = file.words.pointee.size
     file.becomeChild()
     guard file.map(size, at: base) == base else { return false }
-    if region.isReadOnly { return true }
-    // Under the lock of opening: who finds nobody there takes the region for its own.
     var (refusal, fileRefusal) = (Refusal.memory, FileRefusal.timeout)
+    if region.isReadOnly { return file.beginLooking(refusal: &fileRefusal) }
+    // Under the lock of opening: who finds nobody there takes the region for its own.
     guard
       let opening = FileLock.take(
         FileLock.Byte.opening, of: file, patienceNs: SharedFile.patienceNs, refusal: &fileRefusal)

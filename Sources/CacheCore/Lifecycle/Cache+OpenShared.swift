@@ -73,7 +73,9 @@ extension Cache {
     var region: Region?
     if !file.isEmpty {
       region = find(file, options, &refusal)
-      if region == nil, refusal == .anotherBoot, !file.isReadOnly {
+      if region == nil, refusal == .anotherBoot, !file.isReadOnly,
+        FileLock.isTaken(FileLock.Byte.looking, of: file) == false
+      {
         // Of a boot that is over, and perhaps half written back.
         file.unmap()
         refusal = .fileNoSpace
@@ -219,13 +221,23 @@ extension Cache {
       for number in 0..<region.header.pointee.shardCount {
         ShardMemory.locate(number, of: region)
         try ShardMemory(region, number).restore { taken.take($0) }
-        try require(Shard(region: region, number: number).index.isTableSane, "the index")
+        let index = Shard(region: region, number: number).index
+        // While others change it, it may be that of two moments.
+        var looks = 0
+        while !index.isTableSane, looks < 1000 {
+          platform_yield()
+          looks += 1
+        }
+        try require(index.isTableSane, "the index")
       }
-      return true
     } catch {
       refusal = .layout
       return false
     }
+    var fileRefusal = FileRefusal.noMemory
+    if region.file.beginLooking(refusal: &fileRefusal) { return true }
+    refusal = Refusal(fileRefusal)
+    return false
   }
 
   /// The first after nobody: whatever ended those before may have been in the middle of

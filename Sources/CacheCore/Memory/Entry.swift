@@ -224,9 +224,18 @@ package struct Entry {
 
   /// What is written from here on replaces the present value, byte by byte: should its
   /// writer die, the entry is neither. Readers are kept away, and nobody has leased it.
-  package func beginOverwriting() {
-    versionWord.relaxed |= VersionWord.unfinished
-    atomicMemoryFence(ordering: .releasing)
+  package func beginOverwriting() -> Bool {
+    var word = versionWord.relaxed
+    while word & VersionWord.leaseMask == 0 {
+      let (exchanged, original) = versionWord.pointee.compareExchange(
+        expected: word, desired: word | VersionWord.unfinished, ordering: .acquiringAndReleasing)
+      if exchanged {
+        atomicMemoryFence(ordering: .releasing)
+        return true
+      }
+      word = original
+    }
+    return false
   }
 
   package func finishOverwriting() {

@@ -43,8 +43,8 @@ package struct Region {
   /// Takes all of it away from this process, and the map.
   package func free() {
     if let words = RegionMap.words(in: map).pointee.file {
-      processes.leave()
       let file = SharedFile(words: words)
+      if isReadOnly { file.endLooking() } else { processes.leave() }
       file.unmap()
       file.close()
     } else {

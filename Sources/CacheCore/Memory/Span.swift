@@ -310,7 +310,7 @@ package struct Span {
     let isSize = extent == 0 || (extent.nonzeroBitCount == 1 && extent <= sizeMax)
     try require(isSize && extent >= size, "the extent of a part")
     try require(extent == 0 ? runs == 0 : runs & 1 == 1, "the runs of a part")
-    var at: UInt64 = 0
+    var (at, next): (UInt64, UInt64?) = (0, nil)
     while at < extent {
       let isFixed = at == 0 && size > 0
       let (start, end) = (isFixed ? offset : offsets[doubling(at)], run(at: at).upperBound)
@@ -318,6 +318,11 @@ package struct Span {
       try require(
         isFixed ? end == size : start <= 1 << 48 && take(start..<start + end - at),
         "the place of a run")
+      if region.isShared, !isFixed {
+        // As all of them were entered at once, on whole pages (ShardMemory.reserveAll).
+        try require(next == nil || next == start, "the order of runs")
+        next = Geometry.roundedToPages(start + (end - at))
+      }
       map(from: at, to: end, region.base + Int(start))
       at = end
     }

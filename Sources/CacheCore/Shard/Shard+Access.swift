@@ -14,8 +14,15 @@ extension Shard {
     _ found: Found, _ parts: HashParts, _ key: UnsafeRawBufferPointer, at now: UInt64
   ) {
     if isUnchecked {
-      _ = stripeOfThisThread.recordHit(hash: parts.forIndex, ref: found.ref, place: 0, at: now)
-      return
+      guard header.pointee.defaultTtiMs != 0 else {
+        // None is lost before the record is full.
+        if stripeOfThisThread.recordHit(hash: parts.forIndex, ref: found.ref, place: 0, at: now) {
+          checkIfFree()
+        }
+        return
+      }
+      // The entry's life depends on the mark.
+      guard ensureChecked() else { return }
     }
     recordAccess(
       found.ref, found.access, place: 0, in: found.bucketVersion, parts, key.baseAddress!,

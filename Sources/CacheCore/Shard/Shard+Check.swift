@@ -9,8 +9,9 @@ import Synchronization
 // In an unchecked shard the index may lead anywhere. So readers go the long way
 // (Shard+Lookup.swift), which is safe on any contents: the table has a size that it can
 // have, every link is of an overflow bucket, every block lies in memory. They change nothing
-// in an entry: they record their hits, but not the time of last use, and for a lease they
-// take the lock first.
+// in an entry: they record their hits, but not the time of last use, and one whose record is
+// full checks the shard, unless somebody does. For a lease, and where a time to idle depends
+// on it, they take the lock first.
 
 extension Shard {
   /// Readies a shard of which nothing is known for readers, and leaves the rest to who takes
@@ -31,6 +32,15 @@ extension Shard {
 
   @inline(never)
   private func checkNow() -> Bool { withLock {} != nil }
+
+  /// Checks the shard, if nobody has its lock.
+  @inline(never)
+  func checkIfFree() {
+    guard lock.tryAcquire() else { return }
+    let acquisition = isSettled ? .taken : settle()
+    lock.release()
+    if case .takenAndRecovered = acquisition { Shard.settleBudgets(of: region) }
+  }
 
   /// Where blocks end that a reader may look at, and how many overflow buckets there are.
   /// Only in an unchecked shard do slots and links lead elsewhere.

@@ -76,7 +76,8 @@ extension Shard {
     isStill(entry.versionWord.relaxed, version)
   }
   private func isStill(_ word: UInt64, _ version: UInt64) -> Bool {
-    word & Entry.VersionWord.dead == 0 && word >> Entry.VersionWord.versionShift == version
+    word & (Entry.VersionWord.dead | Entry.VersionWord.unfinished) == 0
+      && word >> Entry.VersionWord.versionShift == version
   }
 
   /// Ends a lease. The last one on an entry that is gone frees its block. A lease that the

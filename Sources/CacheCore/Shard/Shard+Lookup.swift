@@ -116,6 +116,7 @@ extension Shard {
     atomicMemoryFence(ordering: .acquiring)
     isSettled =
       !probe.isStray && index.tableNow == table && isUnchanged(bucket, since: version)
+      && self.readable.blocksEnd == readable.blocksEnd
     return nil
   }
 

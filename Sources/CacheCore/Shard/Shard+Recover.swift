@@ -181,12 +181,11 @@ extension Shard {
     if index.find(hash: hash(of: ref).forIndex, ref: ref) != nil { return false }
     var word = entry.versionWord.relaxed
     // Without a lease it is about to be freed by who has ended the last, if it was dead
-    // then; else nobody will.
+    // then; else nobody will, and nobody leases it who comes late.
     while word & Entry.VersionWord.dead == 0 {
-      if word & Entry.VersionWord.leaseMask == 0 { return false }
       let (exchanged, original) = entry.versionWord.pointee.compareExchange(
         expected: word, desired: word | Entry.VersionWord.dead, ordering: .acquiringAndReleasing)
-      if exchanged { return true }
+      if exchanged { return word & Entry.VersionWord.leaseMask != 0 }
       word = original
     }
     return true

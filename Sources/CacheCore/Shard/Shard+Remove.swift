@@ -51,8 +51,9 @@ extension Shard {
     let entry = entry(ref)
     revive(ref)
     if header.pointee.reportsRemovals, !isAbsence(entry) { removals.add(entry, ref, cause) }
-    // Nobody can lease it any more: without a lease now it is ours alone.
-    if entry.isLeased, !entry.markDead() { return }
+    // Nobody can lease it any more, but for one with a void pin (Index+Pins.swift), which is
+    // a process's, and looks for the mark: without a lease now it is ours alone.
+    if memory.isShared || entry.isLeased, !entry.markDead() { return }
     if forSuccessor { arena.keep(ref) } else { arena.free(ref) }
   }
 

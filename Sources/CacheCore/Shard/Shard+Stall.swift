@@ -21,7 +21,7 @@ import Synchronization
 // long. Whoever sets the word does so before its own call ends, and whoever takes the lock
 // looks at it afterwards. So if a write was given up, no later read finds what it would
 // have replaced: the shard is not read before it was emptied.
-//
+
 extension Shard {
   package enum Stall {
     /// Makes a bucket's version odd (Shard+Hit.swift). Set while one of `careful` is.
@@ -39,9 +39,10 @@ extension Shard {
     @inline(__always) get { words.pointee.stall.word }
   }
 
-  /// What the lock's next holder has to do first.
+  /// What the lock's next holder has to do first. Pairs with the release in `finish`: who
+  /// finds the shard checked reads it as it is then.
   @inline(__always)
-  var leftToDo: UInt32 { stall.relaxed }
+  var leftToDo: UInt32 { stall.pointee.load(ordering: .acquiring) }
 
   @inline(__always)
   var isSettled: Bool { leftToDo == 0 }

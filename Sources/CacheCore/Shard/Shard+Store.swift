@@ -243,13 +243,11 @@ extension Shard {
     // Odd: readers turn back, and none is about to lease it when this returns.
     let first = index.bucket(for: parts.forIndex, in: index.table.relaxed)
     index.beginWriting(in: first)
-    // What was read under a lease that has ended comes before what is written here.
-    guard !entry.isLeased else {
+    guard entry.beginOverwriting() else {
       index.changeVersion(first)
       return false
     }
     revive(slot.ref)
-    entry.beginOverwriting()
     entry.write(
       key: key, value: value,
       version: max(now << Entry.VersionWord.versionFractionBits, entry.version + 1),

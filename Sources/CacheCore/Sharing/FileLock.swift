@@ -34,6 +34,9 @@ package struct FileLock {
     package static let opening: UInt64 = 1 << 40
     /// Held by the process whose sweeper leads.
     package static let leader: UInt64 = opening + 1
+    /// Held, with others, by each process that has the cache for reading alone: the file is
+    /// not emptied under them.
+    package static let looking: UInt64 = opening + 2
     /// And those after it: held by the process in that slot.
     package static let firstSlot: UInt64 = 1 << 41
   }

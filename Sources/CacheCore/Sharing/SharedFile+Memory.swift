@@ -64,6 +64,20 @@ extension SharedFile {
     !has(Flag.keepsPages) && platform_remove_pages(address, Int(bytes)) == 0
   }
 
+  /// Tells others that this process reads what is mapped, and has no slot.
+  package func beginLooking(refusal: inout FileRefusal) -> Bool {
+    guard let lock = FileLock.take(FileLock.Byte.looking, of: self, refusal: &refusal) else {
+      return false
+    }
+    words.pointee.slot = lock.anchor
+    return true
+  }
+
+  package func endLooking() {
+    if let anchor = words.pointee.slot { FileLock(anchor: anchor).release() }
+    words.pointee.slot = nil
+  }
+
   /// In the child of a fork: what its parent had locked and mapped is not here. The child
   /// maps the file again, where its parent has it, and joins (ProcessTable).
   package func becomeChild() {
