@@ -46,7 +46,9 @@ PLATFORM_INLINE int platform_thread_start(uint64_t *thread_out,
   sigprocmask(SIG_SETMASK, &all, &before);
   error = pthread_attr_init(&attributes);
   if (error == 0) {
-    error = platform_pthread_attr_setstacksize(&attributes, stack_size);
+    /* A static program may not have it: nothing weak is linked in. */
+    if (platform_pthread_attr_setstacksize != NULL)
+      error = platform_pthread_attr_setstacksize(&attributes, stack_size);
     if (error == 0)
       error = platform_pthread_create(&thread, &attributes, main, context);
     pthread_attr_destroy(&attributes);
