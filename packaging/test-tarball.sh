@@ -71,7 +71,10 @@ for compiler in gcc musl-gcc; do
     arguments=()
     case $example in */shared.c) arguments=("$work/cache-$compiler" "$work/computed") ;; esac
     $compiler -O2 -static "$example" "${flags[@]}" -o "$work/program"
-    "$work/program" "${arguments[@]}" >"$work/log" || { cat "$work/log"; fail "$example with $compiler"; }
+    "$work/program" "${arguments[@]}" >"$work/log" || {
+      cat "$work/log"
+      fail "$example with $compiler"
+    }
   done
   echo "test-tarball.sh: static programs run, built by $compiler"
 done

@@ -37,11 +37,16 @@ def on_terminal(
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 100, 0, 0))
     variables = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES")}
-    process = subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", *arguments],
-        stdin=its, stdout=its, stderr=its, start_new_session=True,
-        env=variables | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | environment,
-    )  # fmt: skip
+    # A child keeps a signal ignored that its parent ignores, as one does that a shell started with &.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "error", *arguments],
+            stdin=its, stdout=its, stderr=its, start_new_session=True,
+            env=variables | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | environment,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
     os.close(its)
     raw, end, next_press = "", time.monotonic() + SECONDS, 0.0
     try:
