@@ -33,7 +33,7 @@ def on_terminal(
     *arguments: str, interrupt_after: str | None = None, lines: int = 40, **environment: str
 ) -> Shown:
     """Runs Python with these arguments on a terminal of 100 columns; with what it has shown so far matching
-    ``interrupt_after``, presses Ctrl-C, and again each second: one that comes within a finalizer is lost."""
+    ``interrupt_after``, presses Ctrl-C."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 100, 0, 0))
     variables = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES")}
@@ -48,7 +48,7 @@ def on_terminal(
     finally:
         signal.signal(signal.SIGINT, before)
     os.close(its)
-    raw, end, next_press = "", time.monotonic() + SECONDS, 0.0
+    raw, end = "", time.monotonic() + SECONDS
     try:
         while time.monotonic() < end:
             if select.select([ours], [], [], 1)[0]:
@@ -56,10 +56,9 @@ def on_terminal(
                     raw += os.read(ours, 1 << 16).decode(errors="replace")
                 except OSError:  # EIO: nobody has it open any more
                     break
-            is_due = interrupt_after is not None and time.monotonic() >= next_press
-            if is_due and re.search(interrupt_after or "", Shown(0, raw).text, re.DOTALL):
+            if interrupt_after is not None and re.search(interrupt_after, Shown(0, raw).text, re.DOTALL):
                 process.send_signal(signal.SIGINT)
-                next_press = time.monotonic() + 1
+                interrupt_after = None
         return Shown(process.wait(max(1, end - time.monotonic())), raw)
     finally:
         with contextlib.suppress(ProcessLookupError):
