@@ -118,6 +118,19 @@ public func cachecore_delete_many(
   _ key_sizes: UnsafePointer<Int>?, _ statuses_out: UnsafeMutablePointer<cachecore_status_t>?,
   _ removed_out: UnsafeMutablePointer<UInt64>?
 ) -> cachecore_status_t {
+  var list: ScatteredKeys?
+  if let keys, let key_sizes { list = ScatteredKeys(keys: keys, sizes: key_sizes) }
+  return delete(cache, count, list, statuses_out, removed_out)
+}
+
+/// Runs an entry point that removes the elements of a batch; without `keys` there are none to
+/// be had.
+@inline(__always)
+func delete<Keys: BatchKeys>(
+  _ cache: OpaquePointer?, _ count: Int, _ keys: Keys?,
+  _ statuses_out: UnsafeMutablePointer<cachecore_status_t>?,
+  _ removed_out: UnsafeMutablePointer<UInt64>?
+) -> cachecore_status_t {
   var outcome = Outcome.ok
   var removed: UInt64 = 0
   defer { removed_out?.pointee = removed }
@@ -125,11 +138,8 @@ public func cachecore_delete_many(
     return refuse(count, as: outcome, statuses_out)
   }
   if count == 0 { return Outcome.ok.rawValue }
-  guard isCount(count), let keys, let key_sizes else {
-    return refuse(count, as: .argument, statuses_out)
-  }
-  let list = ScatteredKeys(keys: keys, sizes: key_sizes)
-  return attempt(cache, count, list, statuses_out) { _, key, route, _ in
+  guard isCount(count), let keys else { return refuse(count, as: .argument, statuses_out) }
+  return attempt(cache, count, keys, statuses_out) { _, key, route, _ in
     guard let key else { return .argument }
     let outcome = cache.delete(key, route)
     if outcome == .ok { removed += 1 }

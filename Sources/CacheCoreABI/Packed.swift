@@ -91,21 +91,7 @@ public func cachecore_delete_packed(
   _ key_offsets: UnsafePointer<Int>?, _ statuses_out: UnsafeMutablePointer<cachecore_status_t>?,
   _ removed_out: UnsafeMutablePointer<UInt64>?
 ) -> cachecore_status_t {
-  var outcome = Outcome.ok
-  var removed: UInt64 = 0
-  defer { removed_out?.pointee = removed }
-  guard let cache = CacheCoreABI.cache(behind: cache, &outcome) else {
-    return refuse(count, as: outcome, statuses_out)
-  }
-  if count == 0 { return Outcome.ok.rawValue }
-  guard isCount(count), let keys, let key_offsets else {
-    return refuse(count, as: .argument, statuses_out)
-  }
-  let block = Block(bytes: keys, offsets: key_offsets)
-  return attempt(cache, count, block, statuses_out) { _, key, route, _ in
-    guard let key else { return .argument }
-    let outcome = cache.delete(key, route)
-    if outcome == .ok { removed += 1 }
-    return outcome
-  }
+  var block: Block?
+  if let keys, let key_offsets { block = Block(bytes: keys, offsets: key_offsets) }
+  return delete(cache, count, block, statuses_out, removed_out)
 }
